@@ -1,0 +1,90 @@
+"""Sizes of the networks, as they travel in `config.json`."""
+
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
+
+VARIANTS = ("gan", "cls", "int", "int-cls")
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Sizes of generator, discriminator and style encoder; the defaults are the paper's.
+
+    `image_size` is 64, or 128 by one more stage. `text_size` is the length of a caption's
+    embedding phi(t), `projection_size` of its compression inside G and D (Nt in the paper).
+    """
+
+    image_size: int = 64
+    noise_size: int = 100
+    text_size: int = 1024
+    projection_size: int = 128
+    generator_channels: int = 128
+    discriminator_channels: int = 64
+
+    def __post_init__(self):
+        if self.image_size not in (64, 128):
+            raise ValueError(f"image_size is {self.image_size}; choose 64 or 128.")
+        for item in fields(self):
+            if getattr(self, item.name) < 1:
+                raise ValueError(f"{item.name} is {getattr(self, item.name)}; it must be at least 1.")
+        if self.generator_channels % 2 or self.discriminator_channels % 4:
+            raise ValueError("generator_channels must be even and discriminator_channels a multiple of 4.")
+
+
+@dataclass(frozen=True)
+class TextEncoderConfig:
+    """Sizes of the character CNN-RNN; the defaults are the flowers encoder of Reed et al. 2016.
+
+    `recurrence` is "relu" (flowers: 8 steps of a ReLU RNN after a third pooling) or
+    "gru" (birds and COCO: 18 steps of a GRU).
+    """
+
+    recurrence: str = "relu"
+    first_channels: int = 384
+    channels: int = 512
+    text_size: int = 1024
+
+    def __post_init__(self):
+        if self.recurrence not in ("relu", "gru"):
+            raise ValueError(f"recurrence is {self.recurrence!r}; choose 'relu' or 'gru'.")
+
+
+@dataclass(frozen=True)
+class SnapshotConfig:
+    """What `config.json` beside a set of weights holds.
+
+    `name` is how the page and PNG metadata call the model, `variant` one of `VARIANTS`.
+    `training` is free-form: data, steps, command, for people to read.
+    """
+
+    name: str = "t2i"
+    variant: str = "int-cls"
+    model: ModelConfig = field(default_factory=ModelConfig)
+    text_encoder: TextEncoderConfig = field(default_factory=TextEncoderConfig)
+    examples: tuple[str, ...] = ()
+    training: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self):
+        if self.variant not in VARIANTS:
+            raise ValueError(f"variant is {self.variant!r}; choose one of {', '.join(VARIANTS)}.")
+        if self.model.text_size != self.text_encoder.text_size:
+            raise ValueError(
+                f"model.text_size is {self.model.text_size} but text_encoder.text_size is "
+                f"{self.text_encoder.text_size}; they must be equal."
+            )
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain types, ready for `json.dump`."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> "SnapshotConfig":
+        """Inverse of `to_json`; ValueError names a key that is unknown or of a wrong value."""
+        try:
+            parts = dict(values)
+            parts["model"] = ModelConfig(**parts.get("model", {}))
+            parts["text_encoder"] = TextEncoderConfig(**parts.get("text_encoder", {}))
+            parts["examples"] = tuple(parts.get("examples", ()))
+            return replace(cls(), **parts)
+        except (TypeError, AttributeError) as error:
+            raise ValueError(f"config.json does not describe a t2i model: {error}.") from error

@@ -1,0 +1,70 @@
+"""Tensors to pictures, grids, and the text that travels in a PNG."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, PngImagePlugin
+from torch import Tensor
+
+GAP = 2  # pixels between the pictures of a grid
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One drawn picture and what it takes to draw it again."""
+
+    image: Image.Image
+    caption: str
+    seed: int
+    model: str
+
+    @property
+    def parameters(self) -> str:
+        """Caption, newline, settings: the form that image viewers of the field read."""
+        size = "x".join(map(str, self.image.size))
+        return f"{self.caption}\nSeed: {self.seed}, Size: {size}, Model: {self.model}"
+
+
+def to_images(pixels: Tensor) -> list[Image.Image]:
+    """(N, 3, S, S) in [-1, 1] to N RGB pictures."""
+    values = ((pixels.detach().float().cpu() + 1) * 127.5).round().clamp(0, 255).byte()
+    return [Image.fromarray(v) for v in values.permute(0, 2, 3, 1).numpy()]
+
+
+def make_grid(images: Sequence[Image.Image], columns: int) -> Image.Image:
+    """Pictures of one size side by side on white, row after row."""
+    width, height = images[0].size
+    rows = -(-len(images) // columns)
+    grid = Image.new("RGB", (columns * (width + GAP) - GAP, rows * (height + GAP) - GAP), "white")
+    for k, image in enumerate(images):
+        grid.paste(image, (k % columns * (width + GAP), k // columns * (height + GAP)))
+    return grid
+
+
+def enlarge(image: Image.Image, factor: int) -> Image.Image:
+    """Crisp: every pixel becomes a square of `factor` pixels."""
+    return image.resize((image.width * factor, image.height * factor), Image.Resampling.NEAREST)
+
+
+def save_png(image: Image.Image, file: str | Path, parameters: str) -> None:
+    """Write a PNG whose text field `parameters` tells how it was made."""
+    info = PngImagePlugin.PngInfo()
+    info.add_itxt("parameters", parameters)
+    image.save(file, format="PNG", pnginfo=info)
+
+
+def read_parameters(image: Image.Image) -> tuple[str, int] | None:
+    """Caption and seed from a PNG that we wrote, None if it tells none."""
+    text = image.info.get("parameters")
+    match = re.fullmatch(r"(?s)(.*)\nSeed: (\d+), .*", text) if isinstance(text, str) else None
+    return (match[1], int(match[2])) if match else None
+
+
+def to_tensor(pixels: np.ndarray) -> Tensor:
+    """uint8 (N, S, S, 3) to float32 (N, 3, S, S) in [-1, 1]."""
+    import torch
+
+    return torch.from_numpy(np.ascontiguousarray(pixels)).permute(0, 3, 1, 2).float() / 127.5 - 1

@@ -1,0 +1,138 @@
+"""Generator, discriminator and style encoder of Reed et al. 2016 (arXiv 1605.05396).
+
+Convolutions carry no bias: the authors' code sets theirs to zero after every step.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from t2i.config import ModelConfig
+
+SLOPE = 0.2  # of every LeakyReLU
+
+
+def _normed(convolution: nn.Module, channels: int, *activation: nn.Module) -> nn.Sequential:
+    return nn.Sequential(convolution, nn.BatchNorm2d(channels), *activation)
+
+
+def _halve(inputs: int, outputs: int) -> nn.Conv2d:
+    return nn.Conv2d(inputs, outputs, 4, 2, 1, bias=False)
+
+
+def _double(inputs: int, outputs: int) -> nn.ConvTranspose2d:
+    return nn.ConvTranspose2d(inputs, outputs, 4, 2, 1, bias=False)
+
+
+class Bottleneck(nn.Module):
+    """x + f(x), then the activation; f is 1x1 to a quarter, 3x3, 3x3 back, each with batch norm.
+
+    The last convolution is 3x3, not 1x1 as in He et al. 2016: so it stands in the authors' code.
+    """
+
+    def __init__(self, channels: int, activation: nn.Module):
+        super().__init__()
+        inner = channels // 4
+        self.body = nn.Sequential(
+            _normed(nn.Conv2d(channels, inner, 1, bias=False), inner, activation),
+            _normed(nn.Conv2d(inner, inner, 3, padding=1, bias=False), inner, activation),
+            _normed(nn.Conv2d(inner, channels, 3, padding=1, bias=False), channels),
+        )
+        self.activation = activation
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.activation(x + self.body(x))
+
+
+class Generator(nn.Module):
+    """G(z, phi(t)): noise (N, noise_size) and text (N, text_size) to images (N, 3, S, S) in [-1, 1]."""
+
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        c = config.generator_channels
+        relu = nn.ReLU()
+        stages = [4 * c, 2 * c, c] if config.image_size == 64 else [4 * c, 2 * c, c, c // 2]
+        self.project_text = nn.Sequential(
+            nn.Linear(config.text_size, config.projection_size), nn.LeakyReLU(SLOPE)
+        )
+        first = nn.ConvTranspose2d(config.noise_size + config.projection_size, 8 * c, 4, bias=False)
+        layers = [_normed(first, 8 * c), Bottleneck(8 * c, relu)]
+        layers += [_normed(_double(8 * c, stages[0]), stages[0]), Bottleneck(stages[0], relu)]
+        for inputs, outputs in zip(stages, stages[1:]):
+            layers.append(_normed(_double(inputs, outputs), outputs, relu))
+        layers += [_double(stages[-1], 3), nn.Tanh()]
+        self.layers = nn.Sequential(*layers)
+        self.apply(init_weights)
+
+    def forward(self, z: Tensor, phi: Tensor) -> Tensor:
+        x = torch.cat([z, self.project_text(phi)], dim=1)
+        return self.layers(x[:, :, None, None])
+
+
+def _trunk(config: ModelConfig) -> nn.Sequential:
+    c = config.discriminator_channels
+    leaky = nn.LeakyReLU(SLOPE)
+    widths = [c, 2 * c, 4 * c] if config.image_size == 64 else [c // 2, c, 2 * c, 4 * c]
+    layers = [_halve(3, widths[0]), leaky]
+    for inputs, outputs in zip(widths, widths[1:]):
+        layers.append(_normed(_halve(inputs, outputs), outputs, leaky))
+    layers += [_normed(_halve(4 * c, 8 * c), 8 * c), Bottleneck(8 * c, leaky)]
+    return nn.Sequential(*layers)
+
+
+class Discriminator(nn.Module):
+    """D(x, phi(t)): images (N, 3, S, S) in [-1, 1] and text (N, text_size) to logits (N,).
+
+    Text enters only at the last 4x4 stage, so `trunk`, `embed` and `judge` are public: the loss
+    runs the trunk on the real images once and judges its features with right and wrong text.
+    """
+
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        c = config.discriminator_channels
+        size = config.projection_size
+        leaky = nn.LeakyReLU(SLOPE)
+        self.trunk = _trunk(config)
+        self.embed = nn.Sequential(nn.Linear(config.text_size, size), nn.BatchNorm1d(size), leaky)
+        self.joint = nn.Sequential(
+            _normed(nn.Conv2d(8 * c + size, 8 * c, 1, bias=False), 8 * c, leaky),
+            nn.Conv2d(8 * c, 1, 4, bias=False),
+        )
+        self.apply(init_weights)
+
+    def judge(self, features: Tensor, code: Tensor) -> Tensor:
+        """Logits (N,) of trunk features (N, C, 4, 4) beside text codes (N, projection_size)."""
+        code = code[:, :, None, None].expand(-1, -1, *features.shape[2:])
+        return self.joint(torch.cat([features, code], dim=1)).flatten()
+
+    def forward(self, images: Tensor, phi: Tensor) -> Tensor:
+        return self.judge(self.trunk(images), self.embed(phi))
+
+
+class StyleEncoder(nn.Module):
+    """S(x): images (N, 3, S, S) in [-1, 1] to the noise (N, noise_size) that would draw them.
+
+    Section 4.4 of the paper; its network is D's trunk with a linear head.
+    """
+
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        self.trunk = _trunk(config)
+        self.head = nn.Linear(8 * config.discriminator_channels * 16, config.noise_size)
+        self.apply(init_weights)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.head(self.trunk(images).flatten(1))
+
+
+def init_weights(module: nn.Module) -> None:
+    """Convolutions N(0, 0.02); batch norm scale N(1, 0.02), shift 0; linear layers as PyTorch has them."""
+    if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
+        nn.init.normal_(module.weight, 0, 0.02)
+    elif isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)):
+        nn.init.normal_(module.weight, 1, 0.02)
+        nn.init.zeros_(module.bias)
+
+
+def count_parameters(module: nn.Module) -> int:
+    """Number of trained values."""
+    return sum(p.numel() for p in module.parameters())

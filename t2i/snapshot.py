@@ -1,0 +1,63 @@
+"""A snapshot: the folder that `Synthesizer.from_pretrained` loads.
+
+    config.json                 SnapshotConfig
+    generator.safetensors       averaged weights of G, float16 or float32
+    text_encoder.safetensors    phi
+    discriminator.safetensors   D (optional)
+    style_encoder.safetensors   S (optional)
+"""
+
+import json
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import nn
+
+from t2i.config import SnapshotConfig, TextEncoderConfig
+from t2i.models import Discriminator, Generator, StyleEncoder
+from t2i.text import CharCnnRnn
+
+CONFIG, GENERATOR, TEXT_ENCODER = "config.json", "generator.safetensors", "text_encoder.safetensors"
+DISCRIMINATOR, STYLE_ENCODER = "discriminator.safetensors", "style_encoder.safetensors"
+
+
+def read_config(folder: Path) -> SnapshotConfig:
+    """The folder's config.json; ValueError says what is wrong with it."""
+    file = folder / CONFIG
+    if not file.is_file():
+        raise ValueError(f"{folder} has no {CONFIG}; give a folder that training.export wrote, or owner/repo.")
+    try:
+        return SnapshotConfig.from_json(json.loads(file.read_text(encoding="utf-8")))
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{file} is not JSON ({error}); download or export the snapshot again.") from error
+
+
+def load_weights(network: nn.Module, file: Path) -> nn.Module:
+    """Fill a network from safetensors, strictly, as float32 in eval mode; ValueError says what does not fit."""
+    if not file.is_file():
+        raise ValueError(f"{file} is missing; download or export the snapshot again.")
+    try:
+        values = load_file(file)
+        network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in values.items()})
+    except (SafetensorError, OSError) as error:
+        raise ValueError(f"{file} is damaged ({error}); download or export the snapshot again.") from error
+    except RuntimeError as error:
+        raise ValueError(f"{file} does not fit the sizes in {CONFIG}: {str(error).splitlines()[-1].strip()}") from error
+    return network.eval().requires_grad_(False)
+
+
+def load_generator(folder: Path, config: SnapshotConfig) -> Generator:
+    return load_weights(Generator(config.model), folder / GENERATOR)
+
+
+def load_text_encoder(folder: Path, config: TextEncoderConfig) -> CharCnnRnn:
+    return load_weights(CharCnnRnn(config), folder / TEXT_ENCODER)
+
+
+def load_discriminator(folder: Path, config: SnapshotConfig) -> Discriminator:
+    return load_weights(Discriminator(config.model), folder / DISCRIMINATOR)
+
+
+def load_style_encoder(folder: Path, config: SnapshotConfig) -> StyleEncoder:
+    return load_weights(StyleEncoder(config.model), folder / STYLE_ENCODER)

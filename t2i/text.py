@@ -1,0 +1,83 @@
+"""Captions to embeddings: the character CNN-RNN of Reed et al. 2016 (arXiv 1605.05395)."""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from t2i.config import TextEncoderConfig
+
+ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789-,;.!?:'\"/\\|_@#$%^&*~`+-=<>()[]{} "
+MAX_CHARACTERS = 201
+PADDING = len(ALPHABET)
+_INDEX = {character: k for k, character in enumerate(ALPHABET)}  # '-' stands twice; the later wins
+
+
+def clean_caption(caption: str) -> str:
+    """The caption as the encoder reads it: one line, lower case, accents removed.
+
+    ValueError if nothing readable is left, or if it is longer than the 201 characters the encoder
+    sees. Characters outside the 70-symbol alphabet (emoji, other scripts) are dropped while at
+    least one letter remains.
+    """
+    if not isinstance(caption, str):
+        raise ValueError(f"A caption must be text, not {type(caption).__name__}.")
+    plain = "".join(c for c in unicodedata.normalize("NFKD", caption) if not unicodedata.combining(c))
+    plain = re.sub(r"[‘’]", "'", re.sub(r"[“”]", '"', re.sub(r"[‐-―]", "-", plain)))
+    plain = re.sub(r"\s+", " ", plain.lower()).strip()
+    if not plain:
+        raise ValueError("The caption is empty; describe a flower, for example: a pink flower with yellow petals.")
+    readable = re.sub(r" +", " ", "".join(c for c in plain if c in _INDEX)).strip()
+    if not any(c.isalpha() for c in readable):
+        raise ValueError(
+            "The caption has no Latin letters; the model reads English, so describe a flower in English words."
+        )
+    if len(readable) > MAX_CHARACTERS:
+        raise ValueError(
+            f"The caption has {len(readable)} characters and the encoder sees {MAX_CHARACTERS}; "
+            f"shorten it by {len(readable) - MAX_CHARACTERS}."
+        )
+    return readable
+
+
+def characters_to_indices(caption: str) -> np.ndarray:
+    """uint8 (201,): the place of each character in `ALPHABET`, 70 as padding; what is longer is cut."""
+    out = np.full(MAX_CHARACTERS, PADDING, dtype=np.uint8)
+    known = [_INDEX[c] for c in caption.lower()[:MAX_CHARACTERS] if c in _INDEX]
+    out[: len(known)] = known
+    return out
+
+
+def captions_to_indices(captions: Sequence[str]) -> Tensor:
+    """uint8 (N, 201) of cleaned captions; see `clean_caption` for the errors."""
+    return torch.from_numpy(np.stack([characters_to_indices(clean_caption(c)) for c in captions]))
+
+
+class CharCnnRnn(nn.Module):
+    """phi: character indices (N, 201) to embeddings (N, text_size)."""
+
+    def __init__(self, config: TextEncoderConfig):
+        super().__init__()
+        self.config = config
+        first, width = config.first_channels, config.channels
+        layers = [nn.Conv1d(len(ALPHABET), first, 4), nn.ReLU(), nn.MaxPool1d(3)]  # (N, first, 66)
+        layers += [nn.Conv1d(first, width, 4), nn.ReLU(), nn.MaxPool1d(3)]  # (N, width, 21)
+        layers += [nn.Conv1d(width, width, 4), nn.ReLU()]  # (N, width, 18)
+        if config.recurrence == "relu":
+            layers.append(nn.MaxPool1d(3, 2))  # (N, width, 8)
+            self.recurrence = nn.RNN(width, width, nonlinearity="relu", batch_first=True)
+        else:
+            self.recurrence = nn.GRU(width, width, batch_first=True)
+        self.convolutions = nn.Sequential(*layers)
+        self.head = nn.Linear(width, config.text_size)
+        one_hot = torch.eye(PADDING + 1)[:, :PADDING]  # the padding row is all zero
+        self.register_buffer("one_hot", one_hot, persistent=False)
+
+    def forward(self, indices: Tensor) -> Tensor:
+        x = self.one_hot[indices.long()].transpose(1, 2)  # (N, 70, 201)
+        x = self.convolutions(x).transpose(1, 2)  # (N, steps, width)
+        states, _ = self.recurrence(x)
+        return self.head(states.mean(1))

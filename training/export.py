@@ -1,0 +1,56 @@
+"""Snapshots: what training leaves for `Synthesizer.from_pretrained`."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from t2i.config import SnapshotConfig
+from t2i.snapshot import CONFIG, DISCRIMINATOR, GENERATOR, TEXT_ENCODER
+from training.state import write_json
+
+
+@torch.no_grad()
+def calibrate_batch_norm(generator: nn.Module, batches: Iterable[tuple[Tensor, Tensor]]) -> None:
+    """Set batch norm's running statistics to their mean over batches of (z, phi), then eval mode.
+
+    Averaged weights have activations of their own, for which G's statistics do not hold.
+    """
+    norms = [m for m in generator.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # cumulative mean
+    generator.train()
+    for z, phi in batches:
+        generator(z, phi)
+    for norm, momentum in zip(norms, momenta):
+        norm.momentum = momentum
+    generator.eval()
+
+
+def save_network(network: nn.Module, file: Path) -> None:
+    """float16 safetensors, written atomically; counters that only training needs are kept as they are."""
+    values = {k: v.half() if v.is_floating_point() else v for k, v in network.state_dict().items()}
+    temporary = file.with_suffix(".tmp")
+    save_file({k: v.cpu().contiguous() for k, v in values.items()}, temporary)
+    os.replace(temporary, file)
+
+
+def write_snapshot(
+    folder: Path,
+    config: SnapshotConfig,
+    generator: nn.Module,
+    text_encoder: nn.Module,
+    discriminator: nn.Module,
+) -> None:
+    """A folder that `Synthesizer.from_pretrained` loads as it lies."""
+    folder.mkdir(parents=True, exist_ok=True)
+    save_network(generator, folder / GENERATOR)
+    save_network(text_encoder, folder / TEXT_ENCODER)
+    save_network(discriminator, folder / DISCRIMINATOR)
+    write_json(folder / CONFIG, config.to_json())

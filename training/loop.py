@@ -1,0 +1,113 @@
+"""The loop that every training script runs: resume, step, tick, save."""
+
+import json
+import signal
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from training.state import load_state, save_state
+
+
+class Trainer:
+    """What a script hands to `train`.
+
+    `parts` holds every module and optimizer that a resume needs. `step` does one update and
+    returns losses on the device. `tick` writes samples and returns figures for stats.jsonl.
+    """
+
+    batch_size: int
+    device: torch.device
+    parts: dict[str, Any]
+
+    def step(self, step: int) -> dict[str, Tensor]:
+        raise NotImplementedError
+
+    def tick(self, images: int, folder: Path) -> dict[str, float]:
+        return {}
+
+
+def train(
+    trainer: Trainer,
+    folder: Path,
+    total_images: int,
+    tick_images: int,
+    state_images: int,
+    max_minutes: float | None = None,
+) -> int:
+    """Train up to `total_images` and return the number seen, which is less if stopped or out of time.
+
+    Continues from the newest state in `folder`. An interrupt or SIGTERM ends the step under way,
+    saves a state and returns. FloatingPointError on a loss that is not finite.
+    """
+    batch = trainer.batch_size
+    images = load_state(folder, trainer.parts, trainer.device)
+    drop_later_stats(folder / "stats.jsonl", images)
+    start = lap = time.monotonic()
+    since, sums = images, {}
+    with stop_requested() as stopped, tqdm(
+        total=total_images, initial=images, unit="image", smoothing=0.05, disable=None, dynamic_ncols=True
+    ) as bar:
+        while images < total_images:
+            for name, loss in trainer.step(images // batch).items():
+                sums[name] = sums.get(name, 0) + loss.detach()
+            before, images = images, images + batch
+            bar.update(batch)
+            done = images >= total_images
+            if done or images // tick_images > before // tick_images:
+                rate = (images - since) / (time.monotonic() - lap)
+                stats = {"images": images, "images_per_second": round(rate, 1)}
+                stats |= {k: round(v.item() / ((images - since) // batch), 5) for k, v in sums.items()}
+                stats |= {k: round(v, 5) for k, v in trainer.tick(images, folder).items()}
+                report(folder / "stats.jsonl", stats, max(total_images - images, 0) / rate)
+                sums, since, lap = {}, images, time.monotonic()
+            stop = stopped() or (max_minutes is not None and time.monotonic() - start > 60 * max_minutes)
+            if done or stop or images // state_images > before // state_images:
+                save_state(folder, images, trainer.parts)
+            if stop:
+                break
+    return images
+
+
+def check_finite(step: int, **losses: Tensor) -> None:
+    """FloatingPointError, before the update that would spoil the weights."""
+    for name, loss in losses.items():
+        if not torch.isfinite(loss):
+            raise FloatingPointError(
+                f"{name} is {loss.item()} at step {step}; the last state is kept: resume from it with a lower --lr."
+            )
+
+
+def report(file: Path, stats: dict[str, float], seconds_left: float) -> None:
+    """Append to stats.jsonl and tell the terminal."""
+    with open(file, "a") as stream:
+        stream.write(json.dumps(stats) + "\n")
+    figures = "  ".join(f"{k} {v:g}" for k, v in stats.items())
+    tqdm.write(f"{figures}  left {int(seconds_left // 3600)}h{int(seconds_left % 3600 // 60):02d}m")
+
+
+def drop_later_stats(file: Path, images: int) -> None:
+    """Forget what was written after the state that the run resumes from."""
+    if file.exists():
+        lines = file.read_text().splitlines()
+        kept = [line for line in lines if json.loads(line)["images"] <= images]
+        file.write_text("".join(line + "\n" for line in kept))
+
+
+@contextmanager
+def stop_requested():
+    """Yield a function that tells whether an interrupt or SIGTERM has arrived."""
+    seen = []
+    previous = {}
+    for number in (signal.SIGINT, signal.SIGTERM):
+        previous[number] = signal.signal(number, lambda *_: seen.append(True))
+    try:
+        yield lambda: bool(seen)
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

@@ -1,0 +1,36 @@
+"""Every loss as a formula, with its source."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def joint_embedding_loss(text: Tensor, image: Tensor) -> Tensor:
+    """Symmetric structured joint embedding; text and image (B, D), row i of one class each.
+
+    Sum over j != i of max(0, 1 + s_ij - s_ii), over both directions, divided by B^2, where
+    s_ij = <text_i, image_j>. Reed et al. 2016 (arXiv 1605.05395), equations 2 to 4, with the
+    hinge surrogate of its section 3.
+    """
+    scores = text @ image.T
+    right = scores.diag()
+    off = 1 - torch.eye(len(scores), device=scores.device)
+    hinges = F.relu(1 + scores - right[:, None]) + F.relu(1 + scores - right[None, :])
+    return (hinges * off).sum() / len(scores) ** 2
+
+
+def discriminator_loss(real: Tensor, fake: Tensor, wrong: Tensor | None = None) -> Tensor:
+    """Cross-entropy of D's logits; Reed et al. 2016 (arXiv 1605.05396), algorithm 1.
+
+    Without `wrong` (GAN): real -> 1, fake -> 0. With the logits of real images beside wrong text
+    (GAN-CLS), fake and wrong share the weight: each counts half.
+    """
+    loss = F.softplus(-real).mean()
+    if wrong is None:
+        return loss + F.softplus(fake).mean()
+    return loss + (F.softplus(fake).mean() + F.softplus(wrong).mean()) / 2
+
+
+def generator_loss(fake: Tensor) -> Tensor:
+    """Non-saturating: -log D(G(z, t)), mean over real and interpolated text alike (equation 5)."""
+    return F.softplus(-fake).mean()

@@ -1,0 +1,71 @@
+"""Presets of the GAN: one table, every value of which a flag can override."""
+
+from dataclasses import dataclass
+
+from t2i.config import VARIANTS, ModelConfig
+
+
+@dataclass(frozen=True)
+class GanConfig:
+    """How a GAN is trained; the defaults are the paper's.
+
+    `load_size` is the side of the decoded pictures, of which random `image_size` crops are taken.
+    The learning rate halves every `halve_lr_epochs`; an epoch is as many images as the split has.
+    `ema_images` is the half-life of the averaged weights, in images.
+    """
+
+    variant: str = "int-cls"
+    split: str = "trainval"
+    image_size: int = 64
+    load_size: int = 76
+    generator_channels: int = 128
+    discriminator_channels: int = 64
+    captions_per_image: int = 4
+    batch_size: int = 64
+    epochs: int = 600
+    lr: float = 2e-4
+    beta1: float = 0.5
+    halve_lr_epochs: int = 100
+    ema_images: int = 20_000
+    precision: str = "fp32"
+    seed: int = 0
+    tick_epochs: int = 5
+
+    def __post_init__(self):
+        if self.variant not in VARIANTS:
+            raise ValueError(f"--variant is {self.variant!r}; choose one of {', '.join(VARIANTS)}.")
+        if self.precision not in ("fp32", "bf16"):
+            raise ValueError(f"--precision is {self.precision!r}; choose fp32 or bf16.")
+        if self.load_size < self.image_size:
+            raise ValueError(f"--load-size is {self.load_size}, smaller than --image-size {self.image_size}.")
+        if self.batch_size < 4:
+            raise ValueError(f"--batch-size is {self.batch_size}; it must be at least 4.")
+
+    @property
+    def mismatched_text(self) -> bool:
+        """The CLS switch: D also sees real images beside wrong text."""
+        return "cls" in self.variant
+
+    @property
+    def interpolated_text(self) -> bool:
+        """The INT switch: G also sees means of two captions' embeddings."""
+        return "int" in self.variant
+
+    def model(self, text_size: int) -> ModelConfig:
+        """Sizes of the networks."""
+        return ModelConfig(
+            image_size=self.image_size,
+            text_size=text_size,
+            generator_channels=self.generator_channels,
+            discriminator_channels=self.discriminator_channels,
+        )
+
+
+PRESETS = {
+    "paper": GanConfig(),
+    "cpu": GanConfig(
+        load_size=68, generator_channels=64, discriminator_channels=64, captions_per_image=1, epochs=100, halve_lr_epochs=50,
+        precision="bf16",
+    ),
+    "smoke": GanConfig(generator_channels=8, discriminator_channels=8, batch_size=16, epochs=2, tick_epochs=1),
+}  # fmt: skip

@@ -1,0 +1,165 @@
+"""Train the character CNN-RNN: python -m training.text_encoder --data oxford102 --root DIR --out runs/text
+
+The symmetric structured joint embedding of Reed et al. 2016 (arXiv 1605.05395): a caption's
+embedding has a larger dot product with features of an image of its class than with others'.
+Reports zero-shot classification and retrieval on the test classes.
+"""
+
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from t2i.config import TextEncoderConfig
+from t2i.snapshot import TEXT_ENCODER
+from t2i.text import CharCnnRnn, characters_to_indices
+from training.data import CaptionedImages, load_data
+from training.embeddings import encode_indices
+from training.export import save_network
+from training.features import image_features
+from training.loop import Trainer, check_finite, train
+from training.losses import joint_embedding_loss
+from training.metrics import class_vectors, retrieval_precision, zero_shot_accuracy
+from training.options import add_fields, apply_fields, common_parser
+from training.randomness import step_rng
+from training.state import claim_folder, write_json
+
+SMALLEST_LOAD_SIZE = 76
+
+
+@dataclass(frozen=True)
+class TextTrainConfig:
+    """An epoch is (number of training classes) batches, as in the authors' code."""
+
+    features: str = "googlenet"
+    split: str = "trainval"
+    recurrence: str = "relu"
+    epochs: int = 200
+    batch_size: int = 40
+    lr: float = 7e-4
+    lr_decay: float = 0.98
+    seed: int = 0
+    tick_epochs: int = 5
+
+
+PRESETS = {
+    "paper": TextTrainConfig(),
+    "cpu": TextTrainConfig(epochs=130),
+    "smoke": TextTrainConfig(features="pixels", epochs=2, tick_epochs=1),
+}
+
+
+class TextEncoderTrainer(Trainer):
+    """One caption and one view of one image from each of `batch_size` different classes a step."""
+
+    def __init__(self, data: CaptionedImages, features: Tensor, config: TextTrainConfig, device: torch.device):
+        self.config, self.device = config, device
+        self.train_set = TextSet(data, features, config.split)
+        self.test_set = TextSet(data, features, "test")
+        self.batch_size = min(config.batch_size, len(self.train_set.classes))
+        if self.batch_size < 2:
+            raise ValueError(f"The {config.split} split has one class; the text encoder needs at least two.")
+        torch.manual_seed(config.seed)
+        sizes = TextEncoderConfig(recurrence=config.recurrence, text_size=features.shape[-1])
+        self.model = CharCnnRnn(sizes).to(device)
+        for parameter in self.model.parameters():
+            torch.nn.init.uniform_(parameter, -0.08, 0.08)
+        self.optimizer = torch.optim.RMSprop(self.model.parameters(), lr=config.lr)
+        self.parts = {"model": self.model, "optimizer": self.optimizer}
+        self.epoch_steps = len(self.train_set.classes)
+        self.total_images = config.epochs * self.epoch_steps * self.batch_size
+
+    def step(self, step: int) -> dict[str, Tensor]:
+        indices, image = self.train_set.draw(self.batch_size, step_rng(self.config.seed, step))
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.config.lr * self.config.lr_decay ** (step // self.epoch_steps)
+        loss = joint_embedding_loss(self.model(indices.to(self.device)), image.to(self.device))
+        check_finite(step, loss=loss)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self.optimizer.step()
+        return {"loss": loss}
+
+    def tick(self, images: int, folder: Path) -> dict[str, float]:
+        return evaluate(self.model, self.test_set)
+
+
+class TextSet:
+    """One split as the text encoder sees it: captions as indices, features, rows by class."""
+
+    def __init__(self, data: CaptionedImages, features: Tensor, split: str):
+        rows = np.flatnonzero(np.isin(data.labels, data.splits[split]))
+        part = data.select(rows)
+        self.labels, self.features = part.labels, features[torch.from_numpy(rows)]
+        self.indices = torch.from_numpy(np.stack([characters_to_indices(c) for cs in part.captions for c in cs]))
+        counts = np.array([len(cs) for cs in part.captions])
+        self.caption_counts, self.caption_starts = counts, np.cumsum(counts) - counts
+        self.caption_labels = np.repeat(part.labels, counts)
+        self.classes = np.unique(part.labels)
+        self.rows_of_class = {c: np.flatnonzero(part.labels == c) for c in self.classes}
+
+    def draw(self, size: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """Caption indices (size, 201) and image features (size, D) of different classes."""
+        classes = rng.choice(self.classes, size, replace=False)
+        images = np.array([rng.choice(self.rows_of_class[c]) for c in classes])
+        captions = self.caption_starts[images] + rng.integers(self.caption_counts[images])
+        views = rng.integers(self.features.shape[1], size=size)
+        return self.indices[torch.from_numpy(captions)], self.features[torch.from_numpy(images), torch.from_numpy(views)]
+
+
+def evaluate(model: CharCnnRnn, test: TextSet) -> dict[str, float]:
+    """Zero-shot top-1 accuracy and AP@50 on the test classes, from the centre view."""
+    text, classes = class_vectors(encode_indices(model, test.indices), test.caption_labels)
+    arguments = (text, classes, test.features[:, 0], test.labels)
+    return {"zero_shot_accuracy": zero_shot_accuracy(*arguments), "ap_at_50": retrieval_precision(*arguments)}
+
+
+def train_text_encoder(
+    data: CaptionedImages,
+    root: Path | None,
+    config: TextTrainConfig,
+    out: Path,
+    device: str = "cpu",
+    max_minutes: float | None = None,
+) -> bool:
+    """Train into the folder `out`, or go on there; True when the run is complete.
+
+    A complete run leaves `text_encoder.safetensors` and `metrics.json`.
+    """
+    trainer = TextEncoderTrainer(data, image_features(config.features, data, root, device), config, torch.device(device))
+    claim_folder(out, {"data": data.name, **asdict(config)}, free=("epochs", "tick_epochs"))
+    epoch = trainer.epoch_steps * trainer.batch_size
+    tick = config.tick_epochs * epoch
+    seen = train(trainer, out, trainer.total_images, tick, tick, max_minutes)
+    if seen < trainer.total_images:
+        return False
+    save_network(trainer.model, out / TEXT_ENCODER)
+    write_json(out / "text_encoder.json", asdict(trainer.model.config))
+    write_json(out / "metrics.json", evaluate(trainer.model, trainer.test_set) | {"epochs": config.epochs})
+    return True
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = common_parser(__doc__.splitlines()[0])
+    parser.add_argument("--preset", choices=PRESETS, default="paper")
+    add_fields(parser, TextTrainConfig(), features="googlenet, pixels, or a safetensors file", epochs="length of the run")
+    options = parser.parse_args(arguments)
+    config = apply_fields(PRESETS[options.preset], options)
+    data = load_data(options.data, options.root, SMALLEST_LOAD_SIZE)
+    if options.dry_run:
+        features = image_features(config.features, data, options.root, options.device)
+        trainer = TextEncoderTrainer(data, features, config, torch.device(options.device))
+        print(f"{config}\n{len(trainer.train_set.classes)} classes, {trainer.total_images} captions to see")
+        print({k: v.item() for k, v in trainer.step(0).items()})
+    elif not train_text_encoder(data, options.root, config, options.out, options.device, options.max_minutes):
+        print(f"Stopped; the same command goes on from {options.out}.")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except ValueError as error:
+        sys.exit(str(error))
