@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,20 +11,13 @@ from torch import Tensor
 GAP = 2  # pixels between the pictures of a grid
 
 
-@dataclass(frozen=True)
-class Sample:
-    """One drawn picture and what it takes to draw it again."""
+def parameters_text(caption: str, seed: int, size: tuple[int, int], model: str, count: int = 1) -> str:
+    """Caption, newline, settings: the form that image viewers of the field read.
 
-    image: Image.Image
-    caption: str
-    seed: int
-    model: str
-
-    @property
-    def parameters(self) -> str:
-        """Caption, newline, settings: the form that image viewers of the field read."""
-        size = "x".join(map(str, self.image.size))
-        return f"{self.caption}\nSeed: {self.seed}, Size: {size}, Model: {self.model}"
+    `count` pictures in one file have the seeds that follow `seed`.
+    """
+    more = f", Count: {count}" if count > 1 else ""
+    return f"{caption}\nSeed: {seed}, Size: {size[0]}x{size[1]}, Model: {model}{more}"
 
 
 def to_images(pixels: Tensor) -> list[Image.Image]:
@@ -61,10 +53,3 @@ def read_parameters(image: Image.Image) -> tuple[str, int] | None:
     text = image.info.get("parameters")
     match = re.fullmatch(r"(?s)(.*)\nSeed: (\d+), .*", text) if isinstance(text, str) else None
     return (match[1], int(match[2])) if match else None
-
-
-def to_tensor(pixels: np.ndarray) -> Tensor:
-    """uint8 (N, S, S, 3) to float32 (N, 3, S, S) in [-1, 1]."""
-    import torch
-
-    return torch.from_numpy(np.ascontiguousarray(pixels)).permute(0, 3, 1, 2).float() / 127.5 - 1

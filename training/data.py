@@ -40,6 +40,10 @@ class CaptionedImages:
             raise ValueError(f"{self.name} has no split {name!r}; choose one of {', '.join(self.splits)}.")
         return self.select(np.flatnonzero(np.isin(self.labels, self.splits[name])))
 
+    def thin(self, count: int) -> "CaptionedImages":
+        """About `count` images spread over the whole set."""
+        return self.select(np.arange(0, len(self), max(1, len(self) // count)))
+
     def select(self, rows: np.ndarray) -> "CaptionedImages":
         """The given rows, in their order."""
         return replace(

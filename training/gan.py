@@ -17,12 +17,12 @@ from t2i.config import VARIANTS, SnapshotConfig
 from t2i.images import make_grid, to_images
 from t2i.models import Discriminator, Generator, count_parameters
 from t2i.text import CharCnnRnn, captions_to_indices
-from training.batches import BatchSource
+from training.batches import Batch, BatchSource
 from training.data import CaptionedImages, load_data
 from training.embeddings import embed_captions, encode_indices, load_trained_encoder
 from training.export import calibrate_batch_norm, write_snapshot
 from training.loop import Trainer, check_finite, train
-from training.losses import discriminator_loss, generator_loss
+from training.losses import discriminator_loss, diversity_loss, generator_loss
 from training.options import add_fields, apply_fields, common_parser
 from training.presets import PRESETS, GanConfig
 from training.randomness import step_noise
@@ -41,6 +41,7 @@ class GanTrainer(Trainer):
         self.config, self.device = config, device
         self.batch_size = config.batch_size
         self.epoch = len(data)
+        self.total_images = config.epochs * self.epoch
         self.source = BatchSource(
             data, phi, config.batch_size, config.captions_per_image, config.image_size, config.seed, device
         )
@@ -61,10 +62,8 @@ class GanTrainer(Trainer):
     def step(self, step: int) -> dict[str, Tensor]:
         self._set_learning_rate(step)
         batch = self.source.draw(step)
-        phi, n = batch.phi, self.batch_size
-        if self.config.interpolated_text:
-            half = n // 2
-            phi = torch.cat([phi, (phi[:half] + phi[batch.partner[:half]]) / 2])
+        n = self.batch_size
+        phi, pairs = self._text_for_G(batch)
         z = step_noise((len(phi), self.sizes.noise_size), self.config.seed, step, NOISE).to(self.device)
         with self._autocast():
             fakes = self.G(z, phi)
@@ -76,12 +75,32 @@ class GanTrainer(Trainer):
         with self._autocast():
             logits = self.D(fakes, phi)
         G_loss = generator_loss(logits.float())
+        losses = {"D_loss": D_loss, "G_loss": G_loss}
+        if self.config.diversity:
+            first, second = pairs
+            losses["diversity"] = diversity_loss(fakes[first].float(), fakes[second].float(), z[first], z[second])
+            G_loss = G_loss + self.config.diversity * losses["diversity"]
         check_finite(step, G_loss=G_loss)
         self._update(self.G_optimizer, G_loss)
         self.D.requires_grad_(True)
         self.ema.update_parameters(self.G)
         means = {f"p_{k}": v.sigmoid().mean() for k, v in {"real": real, "wrong": wrong, "fake": fake}.items()}
-        return {"D_loss": D_loss, "G_loss": G_loss, **means}
+        return losses | means
+
+    def _text_for_G(self, batch: Batch) -> tuple[Tensor, tuple[slice, slice]]:
+        """The batch's text, then what only G sees; and two slices of equal text for the diversity term.
+
+        GAN-INT adds half a batch of interpolated text (beta 0.5, with text of another class). With
+        the diversity term each of these stands twice, with two noises; without GAN-INT a quarter
+        of the real text does.
+        """
+        n, phi = self.batch_size, batch.phi
+        q, twice = n // 4, self.config.diversity > 0
+        if not self.config.interpolated_text:
+            return (torch.cat([phi, phi[:q]]), (slice(0, q), slice(n, n + q))) if twice else (phi, ())
+        mixed = (phi + phi[batch.partner]) / 2
+        extra = [mixed[:q], mixed[:q]] if twice else [mixed[: 2 * q]]
+        return torch.cat([phi, *extra]), (slice(n, n + q), slice(n + q, n + 2 * q))
 
     def _judge_for_D(self, images: Tensor, fakes: Tensor, phi: Tensor, partner: Tensor) -> tuple[Tensor, ...]:
         """Logits of real with right text, real with wrong text, fake with right text.
@@ -172,8 +191,9 @@ def train_gan(
     (out / "captions.txt").write_text("".join(caption + "\n" for caption in grid_captions(data)))
     reals = trainer.source.draw(FAR_STEP).images
     make_grid(to_images(reals), GRID).save(out / "reals.png")
-    total, tick = config.epochs * trainer.epoch, config.tick_epochs * trainer.epoch
-    return trainer if train(trainer, out, total, tick, tick, max_minutes) >= total else None
+    tick = config.tick_epochs * trainer.epoch
+    seen = train(trainer, out, trainer.total_images, tick, tick, max_minutes)
+    return trainer if seen >= trainer.total_images else None
 
 
 def export_gan(folder: Path, trainer: GanTrainer, encoder: CharCnnRnn, name: str, examples: list[str]) -> None:
@@ -189,6 +209,15 @@ def export_gan(folder: Path, trainer: GanTrainer, encoder: CharCnnRnn, name: str
     write_snapshot(folder, config, trainer.averaged_generator(), encoder, trainer.D)
 
 
+def dry_run_gan(data: CaptionedImages, encoder: CharCnnRnn, config: GanConfig, device: str) -> None:
+    """Print the plan and do one step on a part of the data."""
+    epoch = len(data.split(config.split))
+    print(f"{config}\n{epoch:,} images an epoch, {config.epochs * epoch:,} in all")
+    trainer = build_trainer(data.thin(512), encoder, config, device)
+    print(f"G {count_parameters(trainer.G):,} and D {count_parameters(trainer.D):,} parameters")
+    print({k: round(v.item(), 4) for k, v in trainer.step(0).items()})
+
+
 def main(arguments: list[str] | None = None) -> None:
     parser = common_parser(__doc__.splitlines()[0])
     parser.add_argument("--preset", choices=PRESETS, default="paper")
@@ -201,10 +230,7 @@ def main(arguments: list[str] | None = None) -> None:
     data = load_data(options.data, options.root, config.load_size)
     encoder = load_trained_encoder(options.text_encoder)
     if options.dry_run:
-        trainer = build_trainer(data, encoder, config, options.device)
-        print(f"{config}\n{trainer.epoch} images an epoch, {config.epochs * trainer.epoch} in all")
-        print(f"G {count_parameters(trainer.G):,} and D {count_parameters(trainer.D):,} parameters")
-        print({k: round(v.item(), 4) for k, v in trainer.step(0).items()})
+        dry_run_gan(data, encoder, config, options.device)
         return
     trainer = train_gan(data, encoder, config, options.out, options.device, options.max_minutes)
     if trainer is None:

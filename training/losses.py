@@ -34,3 +34,11 @@ def discriminator_loss(real: Tensor, fake: Tensor, wrong: Tensor | None = None) 
 def generator_loss(fake: Tensor) -> Tensor:
     """Non-saturating: -log D(G(z, t)), mean over real and interpolated text alike (equation 5)."""
     return F.softplus(-fake).mean()
+
+
+def diversity_loss(first: Tensor, second: Tensor, z_first: Tensor, z_second: Tensor) -> Tensor:
+    """Mean |z - z'| over mean |G(z, t) - G(z', t)|: small when other noise draws another picture.
+
+    The mode-seeking term of Mao et al. 2019 (arXiv 1903.05628), equation 6, as a loss.
+    """
+    return (z_first - z_second).abs().mean() / ((first - second).abs().mean() + 1e-5)

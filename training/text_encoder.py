@@ -27,7 +27,7 @@ from training.options import add_fields, apply_fields, common_parser
 from training.randomness import step_rng
 from training.state import claim_folder, write_json
 
-SMALLEST_LOAD_SIZE = 76
+LOAD_SIZE = 76  # pixels are read only by the features that need no download
 
 
 @dataclass(frozen=True)
@@ -142,18 +142,26 @@ def train_text_encoder(
     return True
 
 
+def dry_run_text_encoder(
+    data: CaptionedImages, root: Path | None, config: TextTrainConfig, device: str
+) -> CharCnnRnn:
+    """Print the plan and do one step on a part of the data; the encoder after it."""
+    part = data.thin(1024)
+    trainer = TextEncoderTrainer(part, image_features(config.features, part, root, device), config, torch.device(device))
+    print(f"{config}\n{len(trainer.train_set.classes)} classes, {trainer.total_images:,} captions to see")
+    print({k: round(v.item(), 4) for k, v in trainer.step(0).items()})
+    return trainer.model
+
+
 def main(arguments: list[str] | None = None) -> None:
     parser = common_parser(__doc__.splitlines()[0])
     parser.add_argument("--preset", choices=PRESETS, default="paper")
     add_fields(parser, TextTrainConfig(), features="googlenet, pixels, or a safetensors file", epochs="length of the run")
     options = parser.parse_args(arguments)
     config = apply_fields(PRESETS[options.preset], options)
-    data = load_data(options.data, options.root, SMALLEST_LOAD_SIZE)
+    data = load_data(options.data, options.root, LOAD_SIZE)
     if options.dry_run:
-        features = image_features(config.features, data, options.root, options.device)
-        trainer = TextEncoderTrainer(data, features, config, torch.device(options.device))
-        print(f"{config}\n{len(trainer.train_set.classes)} classes, {trainer.total_images} captions to see")
-        print({k: v.item() for k, v in trainer.step(0).items()})
+        dry_run_text_encoder(data, options.root, config, options.device)
     elif not train_text_encoder(data, options.root, config, options.out, options.device, options.max_minutes):
         print(f"Stopped; the same command goes on from {options.out}.")
 

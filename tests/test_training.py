@@ -1,0 +1,227 @@
+"""The loops: exact resume, stopping, the guard, snapshots, and the whole path from data to weights."""
+
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from t2i import Synthesizer
+from t2i.config import VARIANTS, TextEncoderConfig
+from t2i.models import Generator
+from t2i.text import CharCnnRnn
+from training import gan, release, text_encoder
+from training.export import calibrate_batch_norm
+from training.features import image_features
+from training.loop import check_finite
+from training.presets import PRESETS, GanConfig
+from training.state import load_state, save_state, state_files
+
+SMOKE = dataclasses.replace(PRESETS["smoke"], epochs=1)
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def encoder():
+    torch.manual_seed(0)
+    return CharCnnRnn(TextEncoderConfig(first_channels=16, channels=16)).eval()
+
+
+@pytest.fixture(scope="module")
+def few(synthetic):
+    return synthetic.thin(128)
+
+
+def same(a, b) -> bool:
+    """Whether two nests of state_dicts are equal bit for bit."""
+    if isinstance(a, torch.Tensor):
+        return torch.equal(a, b)
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(same(a[k], b[k]) for k in a)
+    if isinstance(a, (list, tuple)):
+        return len(a) == len(b) and all(map(same, a, b))
+    return a == b
+
+
+def states(trainer):
+    return {name: part.state_dict() for name, part in trainer.parts.items()}
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        *(dataclasses.replace(SMOKE, variant=variant) for variant in VARIANTS),
+        dataclasses.replace(SMOKE, diversity=0.25, precision="bf16"),
+        dataclasses.replace(SMOKE, variant="cls", diversity=0.25),
+    ],
+    ids=lambda c: f"{c.variant}-{c.precision}-{c.diversity}",
+)
+def test_gan_stopped_and_resumed_equals_a_straight_run(few, encoder, config, tmp_path):
+    straight = gan.build_trainer(few, encoder, config, "cpu")
+    for k in range(4):
+        straight.step(k)
+    first = gan.build_trainer(few, encoder, config, "cpu")
+    for k in range(2):
+        first.step(k)
+    save_state(tmp_path, 2 * first.batch_size, first.parts)
+    second = gan.build_trainer(few, encoder, dataclasses.replace(config, seed=config.seed), "cpu")
+    images = load_state(tmp_path, second.parts, CPU)
+    for k in range(images // second.batch_size, 4):
+        second.step(k)
+    assert same(states(straight), states(second))
+    assert not same(states(first), states(second))
+
+
+def test_text_encoder_stopped_and_resumed_equals_a_straight_run(synthetic, tmp_path):
+    features = image_features("pixels", synthetic, None)
+    config = dataclasses.replace(text_encoder.PRESETS["smoke"], batch_size=8)
+    straight, first, second = (text_encoder.TextEncoderTrainer(synthetic, features, config, CPU) for _ in range(3))
+    for k in range(4):
+        straight.step(k)
+    for k in range(2):
+        first.step(k)
+    save_state(tmp_path, 16, first.parts)
+    for k in range(load_state(tmp_path, second.parts, CPU) // 8, 4):
+        second.step(k)
+    assert same(states(straight), states(second))
+
+
+def test_text_encoder_learns_classes_it_never_saw(synthetic, tmp_path):
+    config = dataclasses.replace(text_encoder.PRESETS["smoke"], epochs=4, tick_epochs=2)
+    assert text_encoder.train_text_encoder(synthetic, None, config, tmp_path)
+    figures = json.loads((tmp_path / "metrics.json").read_text())
+    assert figures["zero_shot_accuracy"] > 2 / 8  # chance is 1 in 8
+
+
+def test_variants_are_two_switches(few, encoder):
+    assert [GanConfig(variant=v).mismatched_text for v in VARIANTS] == [False, True, False, True]
+    assert [GanConfig(variant=v).interpolated_text for v in VARIANTS] == [False, False, True, True]
+    rows = {}
+    for variant in VARIANTS:
+        trainer = gan.build_trainer(few, encoder, dataclasses.replace(SMOKE, variant=variant), "cpu")
+        batch = trainer.source.draw(0)
+        phi, _ = trainer._text_for_G(batch)
+        rows[variant] = len(phi)
+        torch.testing.assert_close(phi[:16], batch.phi)
+        if len(phi) > 16:
+            torch.testing.assert_close(phi[16:], (batch.phi[:8] + batch.phi[batch.partner[:8]]) / 2)
+    assert rows == {"gan": 16, "cls": 16, "int": 24, "int-cls": 24}
+
+
+def test_pairs_of_the_diversity_term_share_their_text(few, encoder):
+    for variant in ("cls", "int-cls"):
+        trainer = gan.build_trainer(few, encoder, dataclasses.replace(SMOKE, variant=variant, diversity=1.0), "cpu")
+        phi, (first, second) = trainer._text_for_G(trainer.source.draw(0))
+        assert len(phi[first]) == 4
+        torch.testing.assert_close(phi[first], phi[second])
+
+
+def test_a_loss_that_is_not_finite_stops_before_the_update(few, encoder):
+    trainer = gan.build_trainer(few, encoder, SMOKE, "cpu")
+    before = {k: v.clone() for k, v in trainer.G.named_parameters()}
+    with torch.no_grad():
+        trainer.D.trunk[0].weight.fill_(float("nan"))
+    with pytest.raises(FloatingPointError, match="D_loss is nan at step 3"):
+        trainer.step(3)
+    assert all(torch.equal(before[k], v) for k, v in trainer.G.named_parameters())
+    check_finite(0, loss=torch.tensor(1.0))
+
+
+def test_calibration_gives_averaged_weights_their_own_statistics():
+    torch.manual_seed(0)
+    config = GanConfig(generator_channels=8).model(16)
+    G = Generator(config)
+    batches = [(torch.randn(64, 100), torch.randn(64, 16)) for _ in range(4)]
+    calibrate_batch_norm(G, batches)
+    norm = G.layers[0][1]
+    with torch.no_grad():
+        x = torch.cat([torch.cat([z, G.project_text(phi)], 1)[:, :, None, None] for z, phi in batches])
+        torch.testing.assert_close(norm.running_mean, G.layers[0][0](x).mean((0, 2, 3)), atol=1e-5, rtol=1e-3)
+    assert not G.training and norm.momentum == 0.1
+
+
+def test_only_the_newest_states_are_kept_and_half_written_ones_ignored(tmp_path):
+    part = {"x": torch.nn.Linear(1, 1)}
+    for images in (900_000_000, 1_000_000_000, 64):
+        save_state(tmp_path, images, part)
+    (tmp_path / "state-2000000000.tmp").write_bytes(b"half")
+    assert [int(f.stem[6:]) for f in state_files(tmp_path)] == [900_000_000, 1_000_000_000]
+    assert load_state(tmp_path, part, CPU) == 1_000_000_000
+
+
+def run(module: str, *arguments, **more):
+    command = [sys.executable, "-m", f"training.{module}", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=600, **more)
+
+
+def test_a_run_with_other_settings_is_not_overwritten(few, encoder, tmp_path):
+    gan.train_gan(few, encoder, SMOKE, tmp_path, max_minutes=0)
+    with pytest.raises(ValueError, match="another lr, variant"):
+        gan.train_gan(few, encoder, dataclasses.replace(SMOKE, variant="cls", lr=1e-3), tmp_path)
+
+
+def test_sigterm_saves_a_state_and_the_same_command_goes_on(tmp_path, encoder):
+    out = tmp_path / "text"
+    command = [sys.executable, "-m", "training.text_encoder", "--data", "synthetic", "--preset", "smoke"]
+    command += ["--epochs", "2", "--out", str(out)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    deadline = time.monotonic() + 120
+    while not (out / "config.json").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(1)
+    process.send_signal(signal.SIGTERM)
+    told = process.communicate(timeout=60)[0]
+    assert process.returncode == 0 and "the same command goes on" in told
+    assert len(state_files(out)) == 1
+    again = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert again.returncode == 0 and (out / "text_encoder.safetensors").exists()
+
+
+@pytest.mark.parametrize("module", ["text_encoder", "release"])
+def test_dry_runs_end_soon_and_write_nothing(tmp_path, module):
+    start = time.monotonic()
+    ran = run(module, "--data", "synthetic", "--preset", "smoke", "--out", tmp_path / "out", "--dry-run", cwd=release_root())
+    assert ran.returncode == 0, ran.stderr
+    assert time.monotonic() - start < 30
+    assert not (tmp_path / "out").exists()
+
+
+def release_root() -> Path:
+    return Path(release.__file__).parent.parent
+
+
+def test_one_command_goes_from_data_to_weights(tmp_path):
+    arguments = ["--data", "synthetic", "--preset", "smoke", "--run", tmp_path / "run", "-o", tmp_path / "weights"]
+    first = run("release", *arguments, "--epochs", 1, cwd=release_root())
+    assert first.returncode == 0, first.stderr
+    synthesizer = Synthesizer.from_pretrained(tmp_path / "weights")
+    assert synthesizer.generate(synthesizer.examples[0], 1)[0].size == (64, 64)
+    evaluation = json.loads((tmp_path / "weights" / "evaluation.json").read_text())["evaluation"]
+    assert 0 <= evaluation["colour"]["drawn"] <= 1 and evaluation["colour"]["captions"] == 200
+    card = (tmp_path / "weights" / "README.md").read_text()
+    assert card.startswith("---\nlicense:") and "GAN-INT-CLS" in card and str(tmp_path) not in card
+    written = {f.name for f in (tmp_path / "weights").iterdir()}
+    assert {"config.json", "generator.safetensors", "text_encoder.safetensors", "samples.png"} <= written
+
+    # finished stages are not trained again, and the same weights come out
+    again = run("release", *arguments, "--epochs", 1, cwd=release_root())
+    assert again.returncode == 0, again.stderr
+    assert "images_per_second" not in again.stdout
+    assert Synthesizer.from_pretrained(tmp_path / "weights").name == synthesizer.name
+
+
+def test_a_run_leaves_its_records(few, encoder, tmp_path):
+    trainer = gan.train_gan(few, encoder, SMOKE, tmp_path)
+    names = {f.name for f in tmp_path.iterdir()}
+    assert {"config.json", "stats.jsonl", "reals.png", "captions.txt"} <= names
+    assert any(n.startswith("fakes-") for n in names) and any(n.startswith("state-") for n in names)
+    stats = [json.loads(line) for line in (tmp_path / "stats.jsonl").read_text().splitlines()]
+    assert {"images", "images_per_second", "D_loss", "G_loss", "p_wrong"} <= stats[-1].keys()
+    assert stats[-1]["images"] >= trainer.total_images
+    assert os.environ["T2I_CACHE"]

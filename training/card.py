@@ -1,0 +1,107 @@
+"""The model card, written from what a release measured."""
+
+from typing import Any
+
+from t2i.config import SnapshotConfig
+
+SOURCES = {
+    "oxford102": (
+        "Oxford-102 flowers: photographs by Nilsback and Zisserman (2008), collected from the web for research use; "
+        "captions by Reed et al. (2016). Neither is part of this repository. The weights are offered under the same "
+        "research-use terms."
+    ),
+    "synthetic": "Flowers and captions drawn by `training.synthetic`; no terms apply.",
+}
+SPLITS = {
+    "oxford102": "The zero-shot split of the literature: 82 classes to train on, 20 test classes never seen.",
+    "synthetic": "34 classes to train on, 8 test classes never seen.",
+}
+
+
+def write_card(config: SnapshotConfig, facts: dict[str, Any], command: str) -> str:
+    """Markdown with the Hub's front matter.
+
+    `facts` has `data`, `images_seen`, `epochs`, `text_encoder` (metrics.json of its run) and
+    `evaluation` (the figures of training.evaluate).
+    """
+    data, evaluation, text = facts["data"], facts["evaluation"], facts["text_encoder"]
+    sizes, size = config.model, config.model.image_size
+    captions = "\n".join(f"{k}. {caption}" for k, caption in enumerate(config.examples, start=1))
+    return f"""---
+license: other
+license_name: research-use
+pipeline_tag: text-to-image
+library_name: t2i
+tags: [text-to-image, gan, reed2016]
+---
+# {config.name}
+
+{config.variant.upper() if config.variant == "gan" else "GAN-" + config.variant.upper()} of Reed et al. 2016
+(arXiv 1605.05396) with its character CNN-RNN text encoder (arXiv 1605.05395): a caption of up to 201 characters to a
+picture of {size}x{size} pixels.
+
+![samples](samples.png)
+
+First pictures of seeds 0 to 7, not selected. Rows are captions of test classes:
+
+{captions}
+
+## Use
+
+```python
+from t2i import Synthesizer
+Synthesizer.from_pretrained().generate("a pink flower with yellow petals", seeds=7)[0].save("flower.png")
+```
+
+## Training
+
+- Data: {SOURCES[data]}
+- Split: {SPLITS[data]}
+- Seen: {facts["images_seen"]:,} images ({facts["epochs"]:g} epochs), batch {config.training["batch_size"]}, Adam
+  {config.training["lr"]:g}, {config.training["captions_per_image"]} caption(s) an image,
+  {config.training["precision"]}; G of {sizes.generator_channels} and D of {sizes.discriminator_channels} base channels.
+- The generator here is the average of the trained one's weights (half-life
+  {config.training["ema_images"]:,} images), stored as float16.
+- Command: `{command}`
+
+## Figures
+
+All on the test classes, none of which training has seen.
+
+{figures_table(text, evaluation)}
+
+{DISTANCE_NOTE if "drawn" in evaluation else ""}
+Colour: {evaluation["colour"]["captions"]} captions that name exactly one petal colour; a probe on hue, saturation and
+value of the central half, fitted on photographs of training classes, reads the colour of the drawn picture and of the
+caption's own photograph.
+
+## Limits
+
+- It knows flowers, in English. Other subjects give flowers, too.
+- Petal colour follows the caption best; petal counts, stamens and leaves follow it loosely.
+- {size}x{size} pixels; fine structure is soft.
+"""
+
+
+DISTANCE_NOTE = """FID and KID are in the features of an ImageNet-trained MobileNet v1 (1024-d), not Inception's: they
+compare with one another, not with a paper's. FID falls with more pictures, so N stands beside it.
+"""
+
+
+def figures_table(text: dict[str, float], evaluation: dict[str, Any]) -> str:
+    """Markdown table of the figures."""
+    colour = evaluation["colour"]
+    rows = [
+        ("Text encoder: zero-shot top-1 over the test classes", f"{text['zero_shot_accuracy']:.1%}"),
+        ("Text encoder: retrieval AP@50", f"{text['ap_at_50']:.1%}"),
+        ("Colour named is colour drawn", f"{colour['drawn']:.1%}"),
+        ("The same for the captions' own photographs", f"{colour['real']:.1%}"),
+    ]
+    names = {"drawn": "drawn pictures", "training_photographs": "training photographs"}
+    for key, name in names.items():
+        if key in evaluation:
+            part = evaluation[key]
+            sizes = f"N {part['n']:,} against {part['n_test_photographs']:,} test photographs"
+            rows.append((f"FID of {name} ({sizes})", f"{part['fid']:.1f}"))
+            rows.append((f"KID x 1000 of {name}", f"{part['kid_x1000']:.1f}"))
+    return "\n".join(["| figure | value |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows)])

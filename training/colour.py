@@ -1,0 +1,64 @@
+"""Does the picture have the colour that the caption names? A small probe fitted on photographs."""
+
+import re
+from collections import Counter
+
+import numpy as np
+from PIL import Image
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+from training.data import CaptionedImages
+
+COLOURS = ("red", "orange", "yellow", "pink", "purple", "blue", "white")
+BINS = (18, 4, 4)  # of hue, saturation and value
+_ANY = "|".join(COLOURS)
+_NAMED = re.compile(
+    rf"\b(?:{_ANY})(?: colou?red)? (?:petal|flower)s?\b"  # "yellow petals"
+    rf"|\bpetals? (?:that |which |of (?:this|the) flower )?(?:is|are)(?: \w+)? (?:{_ANY})\b"  # "petals that are bright yellow"
+    rf"|\bflower (?:that |which )?is(?: \w+)? (?:{_ANY})\b"  # "this flower is yellow"
+)
+
+
+def petal_colour(caption: str) -> str | None:
+    """The colour a caption gives the petals, if it names exactly one of the seven and names it as theirs."""
+    named = set(re.findall(rf"\b(?:{_ANY})\b", caption))
+    return named.pop() if len(named) == 1 and _NAMED.search(caption) else None
+
+
+def colour_histogram(images: np.ndarray) -> np.ndarray:
+    """Hue, saturation and value of the central half of uint8 (N, S, S, 3), as shares (N, bins)."""
+    size = images.shape[1]
+    centre = images[:, size // 4 : size - size // 4, size // 4 : size - size // 4]
+    rows = []
+    for picture in centre:
+        hsv = np.asarray(Image.fromarray(picture).convert("HSV")).reshape(-1, 3)
+        rows.append(np.histogramdd(hsv, BINS, [(0, 256)] * 3)[0].ravel() / len(hsv))
+    return np.stack(rows)
+
+
+def fit_probe(data: CaptionedImages):
+    """Logistic regression from `colour_histogram` to colours, on the photographs whose captions agree.
+
+    A photograph counts if at least three of its captions give the petals a colour and all of those
+    give the same.
+    """
+    rows, colours = [], []
+    for k, captions in enumerate(data.captions):
+        votes = Counter(filter(None, map(petal_colour, captions)))
+        if len(votes) == 1 and votes.total() >= 3:
+            rows.append(k)
+            colours.append(next(iter(votes)))
+    if len(set(colours)) < 2:
+        raise ValueError("Too few captions name a petal colour to fit the colour probe.")
+    root = FunctionTransformer(np.sqrt)  # Hellinger: distances between shares
+    probe = make_pipeline(root, LogisticRegression(C=10, max_iter=2000, class_weight="balanced"))
+    return probe.fit(colour_histogram(np.ascontiguousarray(data.images[rows])), colours)
+
+
+def coloured_captions(data: CaptionedImages, count: int, seed: int = 0) -> list[tuple[int, str, str]]:
+    """(row of the photograph, caption, colour) of captions drawn at random among those that name one colour."""
+    found = [(k, c, petal_colour(c)) for k, captions in enumerate(data.captions) for c in captions if petal_colour(c)]
+    order = np.random.default_rng(seed).permutation(len(found))[:count]
+    return [found[k] for k in order]
