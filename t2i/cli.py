@@ -43,7 +43,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=_whole(0, MAX_SEED), default=0, help="noise of the first picture (default: 0)")
     parser.add_argument("--count", type=_whole(1, 64), default=1, help="pictures, each with the next seed (default: 1)")
     parser.add_argument("--scale", type=_whole(1, 16), default=1, help="enlarge each pixel (default: 1)")
-    parser.add_argument("-o", "--out", type=Path, default=Path("flowers.png"), help="PNG to write (default: flowers.png)")
+    parser.add_argument(
+        "-o", "--out", type=Path, default=Path("flowers.png"), help="PNG to write (default: flowers.png)"
+    )
     parser.add_argument("--model", help="a folder of weights or owner/repo (default: the bundled weights)")
     parser.add_argument("--revision", help="branch, tag or commit of owner/repo")
     parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")

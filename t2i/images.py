@@ -4,7 +4,6 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 from PIL import Image, PngImagePlugin
 from torch import Tensor
 
@@ -14,8 +13,10 @@ GAP = 2  # pixels between the pictures of a grid
 def parameters_text(caption: str, seed: int, size: tuple[int, int], model: str, count: int = 1) -> str:
     """Caption, newline, settings: the form that image viewers of the field read.
 
-    `count` pictures in one file have the seeds that follow `seed`.
+    `count` pictures in one file have the seeds that follow `seed`. Control characters and lone
+    surrogates, which PNG text can't hold, are left out.
     """
+    caption = "".join(c for c in caption if c.isprintable() or c == "\n")
     more = f", Count: {count}" if count > 1 else ""
     return f"{caption}\nSeed: {seed}, Size: {size[0]}x{size[1]}, Model: {model}{more}"
 

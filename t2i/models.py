@@ -3,6 +3,8 @@
 Convolutions carry no bias: the authors' code sets theirs to zero after every step.
 """
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 
@@ -51,13 +53,11 @@ class Generator(nn.Module):
         c = config.generator_channels
         relu = nn.ReLU()
         stages = [4 * c, 2 * c, c] if config.image_size == 64 else [4 * c, 2 * c, c, c // 2]
-        self.project_text = nn.Sequential(
-            nn.Linear(config.text_size, config.projection_size), nn.LeakyReLU(SLOPE)
-        )
+        self.project_text = nn.Sequential(nn.Linear(config.text_size, config.projection_size), nn.LeakyReLU(SLOPE))
         first = nn.ConvTranspose2d(config.noise_size + config.projection_size, 8 * c, 4, bias=False)
         layers = [_normed(first, 8 * c), Bottleneck(8 * c, relu)]
         layers += [_normed(_double(8 * c, stages[0]), stages[0]), Bottleneck(stages[0], relu)]
-        for inputs, outputs in zip(stages, stages[1:]):
+        for inputs, outputs in pairwise(stages):
             layers.append(_normed(_double(inputs, outputs), outputs, relu))
         layers += [_double(stages[-1], 3), nn.Tanh()]
         self.layers = nn.Sequential(*layers)
@@ -73,7 +73,7 @@ def _trunk(config: ModelConfig) -> nn.Sequential:
     leaky = nn.LeakyReLU(SLOPE)
     widths = [c, 2 * c, 4 * c] if config.image_size == 64 else [c // 2, c, 2 * c, 4 * c]
     layers = [_halve(3, widths[0]), leaky]
-    for inputs, outputs in zip(widths, widths[1:]):
+    for inputs, outputs in pairwise(widths):
         layers.append(_normed(_halve(inputs, outputs), outputs, leaky))
     layers += [_normed(_halve(4 * c, 8 * c), 8 * c), Bottleneck(8 * c, leaky)]
     return nn.Sequential(*layers)

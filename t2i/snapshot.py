@@ -1,10 +1,10 @@
 """A snapshot: the folder that `Synthesizer.from_pretrained` loads.
 
-    config.json                 SnapshotConfig
-    generator.safetensors       averaged weights of G, float16 or float32
-    text_encoder.safetensors    phi
-    discriminator.safetensors   D (optional)
-    style_encoder.safetensors   S (optional)
+config.json                 SnapshotConfig
+generator.safetensors       averaged weights of G, float16 or float32
+text_encoder.safetensors    phi
+discriminator.safetensors   D (optional)
+style_encoder.safetensors   S (optional)
 """
 
 import json

@@ -45,7 +45,9 @@ def test_crops_are_windows_of_the_photographs_or_their_mirrors(source):
 
 def test_classes_are_drawn_uniformly_whatever_their_size(synthetic):
     part = synthetic.split("trainval")
-    rows = np.concatenate([np.flatnonzero(part.labels == part.labels[0]), np.flatnonzero(part.labels != part.labels[0])[:7]])
+    rows = np.concatenate(
+        [np.flatnonzero(part.labels == part.labels[0]), np.flatnonzero(part.labels != part.labels[0])[:7]]
+    )
     few = part.select(rows)
     owner = torch.from_numpy(few.labels).repeat_interleave(5)[:, None].float()
     batches = BatchSource(few, owner, 256, 1, 64, 0, CPU)

@@ -32,6 +32,12 @@ def test_parameters_survive_a_png(tmp_path, caption):
         assert read_parameters(image) == (caption, 12)
 
 
+def test_what_png_text_cannot_hold_is_left_out(tmp_path):
+    save_png(Image.new("RGB", (8, 8)), tmp_path / "a.png", parameters_text("a\ud800 red\x00 flower", 1, (8, 8), "m@1"))
+    with Image.open(tmp_path / "a.png") as image:
+        assert read_parameters(image) == ("a red flower", 1)
+
+
 def test_a_strange_png_tells_nothing():
     image = Image.new("RGB", (8, 8))
     assert read_parameters(image) is None

@@ -4,7 +4,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from t2i.config import TextEncoderConfig
-from t2i.text import ALPHABET, MAX_CHARACTERS, PADDING, CharCnnRnn, captions_to_indices, characters_to_indices, clean_caption
+from t2i.text import (
+    ALPHABET,
+    MAX_CHARACTERS,
+    PADDING,
+    CharCnnRnn,
+    captions_to_indices,
+    characters_to_indices,
+    clean_caption,
+)
 
 
 def test_alphabet_is_the_published_one():

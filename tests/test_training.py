@@ -162,8 +162,8 @@ def run(module: str, *arguments, **more):
 
 def test_a_run_with_other_settings_is_not_overwritten(few, encoder, tmp_path):
     gan.train_gan(few, encoder, SMOKE, tmp_path, max_minutes=0)
-    with pytest.raises(ValueError, match="another lr, variant"):
-        gan.train_gan(few, encoder, dataclasses.replace(SMOKE, variant="cls", lr=1e-3), tmp_path)
+    with pytest.raises(ValueError, match="another captions_per_image, variant"):
+        gan.train_gan(few, encoder, dataclasses.replace(SMOKE, variant="cls", captions_per_image=2), tmp_path)
 
 
 def test_sigterm_saves_a_state_and_the_same_command_goes_on(tmp_path, encoder):
@@ -186,7 +186,9 @@ def test_sigterm_saves_a_state_and_the_same_command_goes_on(tmp_path, encoder):
 @pytest.mark.parametrize("module", ["text_encoder", "release"])
 def test_dry_runs_end_soon_and_write_nothing(tmp_path, module):
     start = time.monotonic()
-    ran = run(module, "--data", "synthetic", "--preset", "smoke", "--out", tmp_path / "out", "--dry-run", cwd=release_root())
+    ran = run(
+        module, "--data", "synthetic", "--preset", "smoke", "--out", tmp_path / "out", "--dry-run", cwd=release_root()
+    )
     assert ran.returncode == 0, ran.stderr
     assert time.monotonic() - start < 30
     assert not (tmp_path / "out").exists()

@@ -45,7 +45,9 @@ class BatchSource:
         rng = step_rng(self.seed, step)
         classes = rng.integers(len(self.classes), size=self.size)
         rows = self.order[self.class_starts[classes] + rng.integers(self.class_counts[classes])]
-        picks = self.caption_starts[rows] + (rng.random((self.captions, self.size)) * self.caption_counts[rows]).astype(int)
+        picks = self.caption_starts[rows] + (rng.random((self.captions, self.size)) * self.caption_counts[rows]).astype(
+            int
+        )
         partner = other_class(classes, rng)
         phi = self.phi[torch.from_numpy(picks).to(self.device)].float().mean(0)
         return Batch(self._crops(rows, rng), phi, torch.from_numpy(partner).to(self.device))
@@ -55,7 +57,10 @@ class BatchSource:
         span, steps = self.images.shape[1] - self.crop + 1, np.arange(self.crop)
         top, left = rng.integers(span, size=(2, len(rows), 1))
         across = np.where(rng.random((len(rows), 1)) < 0.5, steps, steps[::-1]) + left
-        place = [torch.from_numpy(a).to(self.device) for a in (rows[:, None, None], (top + steps)[:, :, None], across[:, None])]
+        place = [
+            torch.from_numpy(a).to(self.device)
+            for a in (rows[:, None, None], (top + steps)[:, :, None], across[:, None])
+        ]
         return self.images[place[0], place[1], place[2]].permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
 
 

@@ -16,7 +16,7 @@ BINS = (18, 4, 4)  # of hue, saturation and value
 _ANY = "|".join(COLOURS)
 _NAMED = re.compile(
     rf"\b(?:{_ANY})(?: colou?red)? (?:petal|flower)s?\b"  # "yellow petals"
-    rf"|\bpetals? (?:that |which |of (?:this|the) flower )?(?:is|are)(?: \w+)? (?:{_ANY})\b"  # "petals that are bright yellow"
+    rf"|\bpetals? (?:that |which |of (?:this|the) flower )?(?:is|are)(?: \w+)? (?:{_ANY})\b"  # "petals are yellow"
     rf"|\bflower (?:that |which )?is(?: \w+)? (?:{_ANY})\b"  # "this flower is yellow"
 )
 

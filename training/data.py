@@ -10,6 +10,8 @@ import numpy as np
 from PIL import Image, ImageOps
 from tqdm import tqdm
 
+from training.state import atomic
+
 DATASETS = ("oxford102", "synthetic")
 
 
@@ -88,9 +90,8 @@ def cached_array(path: Path, make: Callable[[], np.ndarray]) -> np.ndarray:
     """The array stored at `path`, made and stored first where it is missing; read-only memory map."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f"{path.stem}.{os.getpid()}.npy")
-        np.save(temporary, make())
-        os.replace(temporary, path)
+        with atomic(path) as temporary, temporary.open("wb") as stream:
+            np.save(stream, make())
     return np.load(path, mmap_mode="r")
 
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from t2i.config import TextEncoderConfig
 from t2i.snapshot import load_text_encoder, read_config
 from t2i.text import CharCnnRnn, characters_to_indices
-from training.data import CaptionedImages, cache_folder, cached_array
+from training.data import CaptionedImages, cache_folder, cached_array, fingerprint
 
 
 @torch.inference_mode()
@@ -21,12 +21,18 @@ def encode_indices(model: CharCnnRnn, indices: Tensor, batch: int = 256) -> Tens
     return torch.cat([model(part.to(device)).cpu() for part in indices.split(batch)])
 
 
+def weights_digest(network: nn.Module) -> str:
+    """Twelve hexadecimal digits that change with a network's weights."""
+    digest = hashlib.sha256()
+    for value in network.state_dict().values():
+        digest.update(value.cpu().numpy().tobytes())
+    return digest.hexdigest()[:12]
+
+
 def embed_captions(encoder: CharCnnRnn, data: CaptionedImages) -> Tensor:
     """float16 (M, text_size): every caption of the set, image after image, kept in the cache."""
-    digest = hashlib.sha256(data.fingerprint.encode() + data.ids.tobytes())
-    for value in encoder.state_dict().values():
-        digest.update(value.cpu().numpy().tobytes())
-    file = cache_folder() / f"{data.name}-phi-{digest.hexdigest()[:12]}.npy"
+    mark = fingerprint([data.fingerprint, data.ids.tobytes(), weights_digest(encoder)])
+    file = cache_folder() / f"{data.name}-phi-{mark}.npy"
     captions = [c for cs in data.captions for c in cs]
 
     def make() -> np.ndarray:

@@ -9,7 +9,6 @@ Zero-shot: captions and photographs of test classes, which training never saw.
 import argparse
 import importlib.util
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from t2i.synthesizer import Synthesizer
 from t2i.text import MAX_CHARACTERS
 from training.colour import colour_histogram, coloured_captions, fit_probe
 from training.data import DATASETS, CaptionedImages, load_data
+from training.options import run_script
 from training.state import write_json
 
 COLOUR_CAPTIONS = 200
@@ -135,7 +135,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except ValueError as error:
-        sys.exit(str(error))
+    run_script(main)

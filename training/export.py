@@ -1,17 +1,15 @@
 """Snapshots: what training leaves for `Synthesizer.from_pretrained`."""
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from t2i.config import SnapshotConfig
 from t2i.snapshot import CONFIG, DISCRIMINATOR, GENERATOR, TEXT_ENCODER
-from training.state import write_json
+from training.state import atomic, write_json
 
 
 @torch.no_grad()
@@ -36,9 +34,8 @@ def calibrate_batch_norm(generator: nn.Module, batches: Iterable[tuple[Tensor, T
 def save_network(network: nn.Module, file: Path) -> None:
     """float16 safetensors, written atomically; counters that only training needs are kept as they are."""
     values = {k: v.half() if v.is_floating_point() else v for k, v in network.state_dict().items()}
-    temporary = file.with_suffix(".tmp")
-    save_file({k: v.cpu().contiguous() for k, v in values.items()}, temporary)
-    os.replace(temporary, file)
+    with atomic(file) as temporary:
+        temporary.write_bytes(save({k: v.cpu().contiguous() for k, v in values.items()}))
 
 
 def write_snapshot(

@@ -5,7 +5,6 @@ this one loop. Text enters D only at its last stage, so the real images' feature
 and the wrong pair; the fake drawn for D's step serves G's step, since G has not changed between.
 """
 
-import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -19,11 +18,11 @@ from t2i.models import Discriminator, Generator, count_parameters
 from t2i.text import CharCnnRnn, captions_to_indices
 from training.batches import Batch, BatchSource
 from training.data import CaptionedImages, load_data
-from training.embeddings import embed_captions, encode_indices, load_trained_encoder
+from training.embeddings import embed_captions, encode_indices, load_trained_encoder, weights_digest
 from training.export import calibrate_batch_norm, write_snapshot
 from training.loop import Trainer, check_finite, train
 from training.losses import discriminator_loss, diversity_loss, generator_loss
-from training.options import add_fields, apply_fields, common_parser
+from training.options import add_fields, apply_fields, common_parser, run_script
 from training.presets import PRESETS, GanConfig
 from training.randomness import step_noise
 from training.state import claim_folder
@@ -187,7 +186,8 @@ def train_gan(
 ) -> GridTrainer | None:
     """Train into the folder `out`, or go on there; the trainer when the run is complete, else None."""
     trainer = build_trainer(data, encoder, config, device)
-    claim_folder(out, {"data": data.name, "images": trainer.epoch, **asdict(config)}, free=("epochs", "tick_epochs"))
+    made_of = {"data": data.name, "images": trainer.epoch, "text_encoder": weights_digest(encoder)}
+    claim_folder(out, made_of | asdict(config), free=("epochs", "lr", "tick_epochs"))
     (out / "captions.txt").write_text("".join(caption + "\n" for caption in grid_captions(data)))
     reals = trainer.source.draw(FAR_STEP).images
     make_grid(to_images(reals), GRID).save(out / "reals.png")
@@ -226,7 +226,9 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     config = apply_fields(PRESETS[options.preset], options)
     if options.text_encoder is None:
-        raise ValueError("Tell which text encoder to use: --text-encoder RUN, a folder that training.text_encoder wrote.")
+        raise ValueError(
+            "Tell which text encoder to use: --text-encoder RUN, a folder that training.text_encoder wrote."
+        )
     data = load_data(options.data, options.root, config.load_size)
     encoder = load_trained_encoder(options.text_encoder)
     if options.dry_run:
@@ -242,7 +244,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except ValueError as error:
-        sys.exit(str(error))
+    run_script(main)

@@ -50,9 +50,10 @@ def train(
     drop_later_stats(folder / "stats.jsonl", images)
     start = lap = time.monotonic()
     since, sums = images, {}
-    with stop_requested() as stopped, tqdm(
-        total=total_images, initial=images, unit="image", smoothing=0.05, disable=None, dynamic_ncols=True
-    ) as bar:
+    with (
+        stop_requested() as stopped,
+        tqdm(total=total_images, initial=images, unit="image", smoothing=0.05, disable=None, dynamic_ncols=True) as bar,
+    ):
         while images < total_images:
             for name, loss in trainer.step(images // batch).items():
                 sums[name] = sums.get(name, 0) + loss.detach()
@@ -85,7 +86,7 @@ def check_finite(step: int, **losses: Tensor) -> None:
 
 def report(file: Path, stats: dict[str, float], seconds_left: float) -> None:
     """Append to stats.jsonl and tell the terminal."""
-    with open(file, "a") as stream:
+    with file.open("a") as stream:
         stream.write(json.dumps(stats) + "\n")
     figures = "  ".join(f"{k} {v:g}" for k, v in stats.items())
     tqdm.write(f"{figures}  left {int(seconds_left // 3600)}h{int(seconds_left % 3600 // 60):02d}m")

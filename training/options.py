@@ -1,6 +1,8 @@
 """Command lines made from config dataclasses: a default stands once, in the dataclass or preset."""
 
 import argparse
+import sys
+from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -8,6 +10,14 @@ from typing import Any
 import torch
 
 from training.data import DATASETS
+
+
+def run_script(main: Callable[[], None]) -> None:
+    """Run a script; what its user can mend ends it with one sentence and status 1."""
+    try:
+        main()
+    except (ValueError, FloatingPointError) as error:
+        sys.exit(str(error))
 
 
 def common_parser(description: str) -> argparse.ArgumentParser:

@@ -6,9 +6,7 @@ goes on where it stopped; finished stages are not repeated.
 
 import argparse
 import json
-import os
 import shutil
-import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,8 +21,9 @@ from training.data import DATASETS, load_data
 from training.embeddings import load_trained_encoder
 from training.evaluate import evaluate, load_trunk
 from training.gan import GRID, dry_run_gan, export_gan, grid_captions, train_gan
+from training.options import run_script
 from training.presets import PRESETS, GanConfig
-from training.state import write_json
+from training.state import atomic, write_json
 from training.text_encoder import LOAD_SIZE, TextTrainConfig, dry_run_text_encoder, train_text_encoder
 from training.text_encoder import PRESETS as TEXT_PRESETS
 
@@ -85,9 +84,8 @@ def install(staged: Path, out: Path) -> None:
     """Copy a finished snapshot over `out`, each file in one move."""
     out.mkdir(parents=True, exist_ok=True)
     for file in sorted(staged.iterdir()):
-        temporary = out / f"{file.name}.tmp"
-        shutil.copyfile(file, temporary)
-        os.replace(temporary, out / file.name)
+        with atomic(out / file.name) as temporary:
+            shutil.copyfile(file, temporary)
 
 
 def parse(arguments: list[str] | None) -> tuple[Release, bool]:
@@ -104,7 +102,9 @@ def parse(arguments: list[str] | None) -> tuple[Release, bool]:
     parser.add_argument("--trunk", type=Path, help="Python file with load_trunk(device), for FID and KID")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--max-minutes", type=float, help="save a state and stop the stage after so long")
-    parser.add_argument("--dry-run", action="store_true", help="print the plan, do one step of each stage, write nothing")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="print the plan, do one step of each stage, write nothing"
+    )
     options = parser.parse_args(arguments)
     text, gan = TEXT_PRESETS[options.preset], replace(PRESETS[options.preset], variant=options.variant)
     command = f"python -m training.release --preset {options.preset} --data {options.data} --root DIR -o weights"
@@ -133,7 +133,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except ValueError as error:
-        sys.exit(str(error))
+    run_script(main)

@@ -1,7 +1,9 @@
-"""States: all that a resume needs, in one file, written atomically."""
+"""What a run leaves on disk: states with all that a resume needs, and JSON, written atomically."""
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +12,24 @@ import torch
 KEPT = 2
 
 
+@contextmanager
+def atomic(file: Path) -> Iterator[Path]:
+    """A temporary path beside `file`; what is written there becomes `file` in one move, or nothing does."""
+    temporary = file.with_name(f"{file.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        with temporary.open("rb") as stream:
+            os.fsync(stream.fileno())
+        temporary.replace(file)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
 def save_state(folder: Path, images: int, parts: dict[str, Any]) -> Path:
     """Write `state-IMAGES.pt` with the state_dict of every part; the last two files are kept."""
     file = folder / f"state-{images:09d}.pt"
-    temporary = file.with_suffix(".tmp")
-    with open(temporary, "wb") as stream:
-        torch.save({"images": images, "parts": {k: part.state_dict() for k, part in parts.items()}}, stream)
-        stream.flush()
-        os.fsync(stream.fileno())
-    os.replace(temporary, file)
+    with atomic(file) as temporary:
+        torch.save({"images": images, "parts": {k: part.state_dict() for k, part in parts.items()}}, temporary)
     for old in state_files(folder)[:-KEPT]:
         old.unlink()
     return file
@@ -42,9 +53,8 @@ def state_files(folder: Path) -> list[Path]:
 
 def write_json(file: Path, value: Any) -> None:
     """Indented JSON, written atomically."""
-    temporary = file.with_suffix(".tmp")
-    temporary.write_text(json.dumps(value, indent=2) + "\n")
-    os.replace(temporary, file)
+    with atomic(file) as temporary:
+        temporary.write_text(json.dumps(value, indent=2) + "\n")
 
 
 def claim_folder(folder: Path, config: dict[str, Any], free: tuple[str, ...]) -> None:

@@ -5,7 +5,6 @@ embedding has a larger dot product with features of an image of its class than w
 Reports zero-shot classification and retrieval on the test classes.
 """
 
-import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -23,7 +22,7 @@ from training.features import image_features
 from training.loop import Trainer, check_finite, train
 from training.losses import joint_embedding_loss
 from training.metrics import class_vectors, retrieval_precision, zero_shot_accuracy
-from training.options import add_fields, apply_fields, common_parser
+from training.options import add_fields, apply_fields, common_parser, run_script
 from training.randomness import step_rng
 from training.state import claim_folder, write_json
 
@@ -107,7 +106,9 @@ class TextSet:
         images = np.array([rng.choice(self.rows_of_class[c]) for c in classes])
         captions = self.caption_starts[images] + rng.integers(self.caption_counts[images])
         views = rng.integers(self.features.shape[1], size=size)
-        return self.indices[torch.from_numpy(captions)], self.features[torch.from_numpy(images), torch.from_numpy(views)]
+        return self.indices[torch.from_numpy(captions)], self.features[
+            torch.from_numpy(images), torch.from_numpy(views)
+        ]
 
 
 def evaluate(model: CharCnnRnn, test: TextSet) -> dict[str, float]:
@@ -129,8 +130,10 @@ def train_text_encoder(
 
     A complete run leaves `text_encoder.safetensors` and `metrics.json`.
     """
-    trainer = TextEncoderTrainer(data, image_features(config.features, data, root, device), config, torch.device(device))
-    claim_folder(out, {"data": data.name, **asdict(config)}, free=("epochs", "tick_epochs"))
+    trainer = TextEncoderTrainer(
+        data, image_features(config.features, data, root, device), config, torch.device(device)
+    )
+    claim_folder(out, {"data": data.name, **asdict(config)}, free=("epochs", "lr", "tick_epochs"))
     epoch = trainer.epoch_steps * trainer.batch_size
     tick = config.tick_epochs * epoch
     seen = train(trainer, out, trainer.total_images, tick, tick, max_minutes)
@@ -142,12 +145,12 @@ def train_text_encoder(
     return True
 
 
-def dry_run_text_encoder(
-    data: CaptionedImages, root: Path | None, config: TextTrainConfig, device: str
-) -> CharCnnRnn:
+def dry_run_text_encoder(data: CaptionedImages, root: Path | None, config: TextTrainConfig, device: str) -> CharCnnRnn:
     """Print the plan and do one step on a part of the data; the encoder after it."""
     part = data.thin(1024)
-    trainer = TextEncoderTrainer(part, image_features(config.features, part, root, device), config, torch.device(device))
+    trainer = TextEncoderTrainer(
+        part, image_features(config.features, part, root, device), config, torch.device(device)
+    )
     print(f"{config}\n{len(trainer.train_set.classes)} classes, {trainer.total_images:,} captions to see")
     print({k: round(v.item(), 4) for k, v in trainer.step(0).items()})
     return trainer.model
@@ -156,7 +159,9 @@ def dry_run_text_encoder(
 def main(arguments: list[str] | None = None) -> None:
     parser = common_parser(__doc__.splitlines()[0])
     parser.add_argument("--preset", choices=PRESETS, default="paper")
-    add_fields(parser, TextTrainConfig(), features="googlenet, pixels, or a safetensors file", epochs="length of the run")
+    add_fields(
+        parser, TextTrainConfig(), features="googlenet, pixels, or a safetensors file", epochs="length of the run"
+    )
     options = parser.parse_args(arguments)
     config = apply_fields(PRESETS[options.preset], options)
     data = load_data(options.data, options.root, LOAD_SIZE)
@@ -167,7 +172,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except ValueError as error:
-        sys.exit(str(error))
+    run_script(main)
