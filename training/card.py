@@ -24,8 +24,8 @@ def write_card(config: SnapshotConfig, facts: dict[str, Any], command: str) -> s
     `facts` has `data`, `images_seen`, `epochs`, `text_encoder` (metrics.json of its run) and
     `evaluation` (the figures of training.evaluate).
     """
-    data, evaluation, text = facts["data"], facts["evaluation"], facts["text_encoder"]
-    sizes, size = config.model, config.model.image_size
+    data, evaluation, size = facts["data"], facts["evaluation"], config.model.image_size
+    variant = "GAN" if config.variant == "gan" else f"GAN-{config.variant.upper()}"
     captions = "\n".join(f"{k}. {caption}" for k, caption in enumerate(config.examples, start=1))
     return f"""---
 license: other
@@ -36,13 +36,12 @@ tags: [text-to-image, gan, reed2016]
 ---
 # {config.name}
 
-{config.variant.upper() if config.variant == "gan" else "GAN-" + config.variant.upper()} of Reed et al. 2016
-(arXiv 1605.05396) with its character CNN-RNN text encoder (arXiv 1605.05395): a caption of up to 201 characters to a
-picture of {size}x{size} pixels.
+{variant} of Reed et al. 2016 (arXiv 1605.05396) with its character CNN-RNN text encoder (arXiv 1605.05395): a caption
+of up to 201 characters to a picture of {size}x{size} pixels.
 
 ![samples](samples.png)
 
-First pictures of seeds 0 to 7, not selected. Rows are captions of test classes:
+Seeds 0 to 7 of eight captions of test classes, not selected; from the top:
 
 {captions}
 
@@ -57,18 +56,15 @@ Synthesizer.from_pretrained().generate("a pink flower with yellow petals", seeds
 
 - Data: {SOURCES[data]}
 - Split: {SPLITS[data]}
-- Seen: {facts["images_seen"]:,} images ({facts["epochs"]:g} epochs), batch {config.training["batch_size"]}, Adam
-  {config.training["lr"]:g}, {config.training["captions_per_image"]} caption(s) an image,
-  {config.training["precision"]}; G of {sizes.generator_channels} and D of {sizes.discriminator_channels} base channels.
-- The generator here is the average of the trained one's weights (half-life
-  {config.training["ema_images"]:,} images), stored as float16.
+- Seen: {facts["images_seen"]:,} images ({facts["epochs"]:g} epochs).
+{recipe(config)}
 - Command: `{command}`
 
 ## Figures
 
 All on the test classes, none of which training has seen.
 
-{figures_table(text, evaluation)}
+{figures_table(facts["text_encoder"], evaluation)}
 
 {DISTANCE_NOTE if "drawn" in evaluation else ""}
 Colour: {evaluation["colour"]["captions"]} captions that name exactly one petal colour; a probe on hue, saturation and
@@ -81,6 +77,24 @@ caption's own photograph.
 - Petal colour follows the caption best; petal counts, stamens and leaves follow it loosely.
 - {size}x{size} pixels; fine structure is soft.
 """
+
+
+def recipe(config: SnapshotConfig) -> str:
+    """List items that tell how the networks were trained."""
+    t, sizes = config.training, config.model
+    lines = [
+        f"- G of {sizes.generator_channels} and D of {sizes.discriminator_channels} base channels, batch "
+        f"{t['batch_size']}, {t['captions_per_image']} caption(s) an image, {t['precision']}; Adam {t['lr']:g}, halved "
+        f"every {t['halve_lr_epochs']} epochs.",
+        f"- The generator here is the average of the trained one's weights (half-life {t['ema_images']:,} images), "
+        "stored as float16.",
+    ]
+    if t["diversity"]:
+        lines.append(
+            "- Beside the paper's losses, G has a mode-seeking term (Mao et al. 2019, arXiv 1903.05628) of weight "
+            f"{t['diversity']:g}: without it G ignores its noise at this size."
+        )
+    return "\n".join(lines)
 
 
 DISTANCE_NOTE = """FID and KID are in the features of an ImageNet-trained MobileNet v1 (1024-d), not Inception's: they

@@ -15,7 +15,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from t2i.config import VARIANTS, SnapshotConfig
 from t2i.images import make_grid, to_images
 from t2i.models import Discriminator, Generator, count_parameters
-from t2i.text import CharCnnRnn, captions_to_indices
+from t2i.text import MAX_CHARACTERS, CharCnnRnn, captions_to_indices
 from training.batches import Batch, BatchSource
 from training.data import CaptionedImages, load_data
 from training.embeddings import embed_captions, encode_indices, load_trained_encoder, weights_digest
@@ -165,7 +165,8 @@ def grid_captions(data: CaptionedImages) -> list[str]:
     """Captions of different test classes, the same for every run on this data."""
     test = data.split("test")
     rows = [int((test.labels == c).argmax()) for c in sorted(set(test.labels.tolist()))]
-    return [test.captions[rows[k * len(rows) // GRID]][0] for k in range(GRID)]
+    captions = [test.captions[rows[k * len(rows) // GRID]] for k in range(GRID)]
+    return [next((c for c in texts if len(c) <= MAX_CHARACTERS), texts[0][:MAX_CHARACTERS]) for texts in captions]
 
 
 def build_trainer(data: CaptionedImages, encoder: CharCnnRnn, config: GanConfig, device: str) -> GridTrainer:

@@ -48,6 +48,7 @@ def train(
     batch = trainer.batch_size
     images = load_state(folder, trainer.parts, trainer.device)
     drop_later_stats(folder / "stats.jsonl", images)
+    tqdm.write(f"From image {images:,} to {total_images:,}; a report every {tick_images:,}.")
     start = lap = time.monotonic()
     since, sums = images, {}
     with (
