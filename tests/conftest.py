@@ -1,10 +1,12 @@
 """Shared fixtures: a tiny snapshot, the synthetic set, the real photographs where they are found."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
+from app_server import serve
 
 from t2i.config import ModelConfig, SnapshotConfig, TextEncoderConfig
 from t2i.models import Discriminator, Generator
@@ -44,6 +46,13 @@ def snapshot(tmp_path_factory) -> Path:
             module.weight.data.mul_(4)  # untrained networks draw grey; let captions and seeds show
     write_snapshot(folder, config, generator, CharCnnRnn(config.text_encoder), Discriminator(config.model))
     return folder
+
+
+@pytest.fixture(scope="session")
+def address(snapshot, tmp_path_factory) -> Iterator[str]:
+    """Address of the real page, serving the tiny snapshot."""
+    with serve(snapshot, tmp_path_factory.mktemp("server")) as address:
+        yield address
 
 
 @pytest.fixture(scope="session")

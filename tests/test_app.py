@@ -1,17 +1,13 @@
 """The page's server, started as the README starts it and called over its API."""
 
-import os
 import re
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 import httpx
 import pytest
+from app_server import BAD_CAPTIONS, CAPTION, ROOT, environment
 from gradio_client import Client
 from gradio_client.exceptions import ValidationError
 from PIL import Image
@@ -19,53 +15,6 @@ from PIL import Image
 from t2i import Synthesizer
 from t2i.synthesizer import MAX_SEED
 from t2i.text import clean_caption
-
-ROOT = Path(__file__).resolve().parent.parent
-START_SECONDS = 120
-CAPTION = "a pink flower with yellow petals"
-BAD_CAPTIONS = {"empty": " ", "overlong": "red " * 51 + "rose", "emoji": "\U0001f337", "Cyrillic": "цветок"}
-
-
-def environment(weights: Path, folder: Path) -> dict[str, str]:
-    """What the server gets beside the visitor's own: weights, a cache of its own, few threads."""
-    own = {"T2I_WEIGHTS": weights, "GRADIO_TEMP_DIR": folder, "OMP_NUM_THREADS": 1, "GRADIO_SERVER_NAME": "127.0.0.1"}
-    return os.environ | {name: str(value) for name, value in own.items()}
-
-
-@contextmanager
-def serve(weights: Path, folder: Path) -> Iterator[str]:
-    """Run app.py with these weights; yields its address."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    address, log = f"http://127.0.0.1:{port}", folder / "server.log"
-    values = environment(weights, folder) | {"GRADIO_SERVER_PORT": str(port)}
-    with log.open("w") as out:
-        process = subprocess.Popen([sys.executable, ROOT / "app.py"], env=values, stdout=out, stderr=out, cwd=folder)
-    try:
-        wait_for(address, process, log)
-        yield address
-    finally:
-        process.terminate()
-        process.wait(30)
-
-
-def wait_for(address: str, process: subprocess.Popen, log: Path) -> None:
-    """Return once the server answers; fail with its log if it ends or takes too long."""
-    end = time.monotonic() + START_SECONDS
-    while time.monotonic() < end and process.poll() is None:
-        try:
-            httpx.get(f"{address}/config", timeout=5).raise_for_status()
-            return
-        except httpx.HTTPError:
-            time.sleep(0.2)
-    pytest.fail(f"app.py did not start:\n{log.read_text()}")
-
-
-@pytest.fixture(scope="module")
-def address(snapshot, tmp_path_factory) -> Iterator[str]:
-    with serve(snapshot, tmp_path_factory.mktemp("server")) as address:
-        yield address
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
+from app_server import BAD_CAPTIONS, CAPTION
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
-from test_app import BAD_CAPTIONS, CAPTION, serve
 
 from t2i import Synthesizer
 from t2i.text import clean_caption
@@ -28,12 +28,6 @@ PHONE = {"width": 375, "height": 812}
 UNLABELLED = """() => [...document.querySelectorAll("input, textarea, select, button")]
     .filter(e => e.checkVisibility() && !e.ariaLabel && !e.innerText.trim() && !e.title && !e.labels?.length)
     .map(e => e.outerHTML)"""
-
-
-@pytest.fixture(scope="module")
-def address(snapshot, tmp_path_factory) -> Iterator[str]:
-    with serve(snapshot, tmp_path_factory.mktemp("server")) as address:
-        yield address
 
 
 @pytest.fixture(scope="module")
