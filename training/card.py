@@ -21,12 +21,12 @@ SPLITS = {
 def write_card(config: SnapshotConfig, facts: dict[str, Any], command: str) -> str:
     """Markdown with the Hub's front matter.
 
-    `facts` has `data`, `images_seen`, `epochs`, `text_encoder` (metrics.json of its run) and
-    `evaluation` (the figures of training.evaluate).
+    `facts` has `data`, `images_seen`, `epochs`, `captions` (of samples.png), `text_encoder`
+    (metrics.json of its run) and `evaluation` (the figures of training.evaluate).
     """
     data, evaluation, size = facts["data"], facts["evaluation"], config.model.image_size
     variant = "GAN" if config.variant == "gan" else f"GAN-{config.variant.upper()}"
-    captions = "\n".join(f"{k}. {caption}" for k, caption in enumerate(config.examples, start=1))
+    captions = "\n".join(f"{k}. {caption}" for k, caption in enumerate(facts["captions"], start=1))
     return f"""---
 license: other
 license_name: research-use

@@ -23,7 +23,7 @@ from training.export import calibrate_batch_norm, write_snapshot
 from training.loop import Trainer, check_finite, train
 from training.losses import discriminator_loss, diversity_loss, generator_loss
 from training.options import add_fields, apply_fields, common_parser, run_script
-from training.presets import PRESETS, GanConfig
+from training.presets import EXAMPLES, PRESETS, GanConfig
 from training.randomness import step_noise
 from training.state import claim_folder
 
@@ -197,14 +197,14 @@ def train_gan(
     return trainer if seen >= trainer.total_images else None
 
 
-def export_gan(folder: Path, trainer: GanTrainer, encoder: CharCnnRnn, name: str, examples: list[str]) -> None:
-    """Write the averaged generator, D and the text encoder as a snapshot."""
+def export_gan(folder: Path, trainer: GanTrainer, encoder: CharCnnRnn, data: str) -> None:
+    """Write the averaged generator, D and the text encoder as a snapshot; `data` is the set's name."""
     config = SnapshotConfig(
-        name=name,
+        name=f"{data}-{trainer.config.variant}",
         variant=trainer.config.variant,
         model=trainer.sizes,
         text_encoder=encoder.config,
-        examples=tuple(examples),
+        examples=EXAMPLES[data],
         training=asdict(trainer.config),
     )
     write_snapshot(folder, config, trainer.averaged_generator(), encoder, trainer.D)
@@ -240,7 +240,7 @@ def main(arguments: list[str] | None = None) -> None:
         print(f"Stopped; the same command goes on from {options.out}.")
         return
     folder = options.out / "snapshot"
-    export_gan(folder, trainer, encoder, name=f"{data.name}-{config.variant}", examples=grid_captions(data))
+    export_gan(folder, trainer, encoder, data.name)
     print(f'Snapshot written: t2i "a pink flower" --model {folder}')
 
 

@@ -63,6 +63,25 @@ class GanConfig:
         )
 
 
+EXAMPLES = {  # sentences that the page suggests for a model of this data
+    "oxford102": (
+        "a pink flower with yellow petals in the middle",
+        "this flower has white petals and a yellow center",
+        "a purple flower with thin pointed petals",
+        "a bright red flower with a long pistil",
+        "an orange flower with ruffled petals",
+        "this flower is blue with green leaves",
+        "a yellow flower with many layered petals",
+        "the petals are white and violet with dark stripes",
+    ),
+    "synthetic": (
+        "a red flower with a yellow center",
+        "a flower with blue petals on a green background",
+        "this white flower has eight petals",
+        "the petals of this flower are orange with brown in the middle",
+    ),
+}
+
 PRESETS = {
     "paper": GanConfig(),
     "cpu": GanConfig(

@@ -56,11 +56,12 @@ def release(job: Release) -> bool:
     trainer = train_gan(data, encoder, job.gan, job.run / f"gan-{job.gan.variant}", job.device, job.max_minutes)
     if trainer is None:
         return False
-    export_gan(staged, trainer, encoder, name=f"{data.name}-{job.gan.variant}", examples=grid_captions(data))
+    export_gan(staged, trainer, encoder, data.name)
     facts = {
         "data": job.data,
         "images_seen": trainer.total_images,
         "epochs": job.gan.epochs,
+        "captions": grid_captions(data),
         "text_encoder": json.loads((text_run / "metrics.json").read_text()),
     }
     describe(job, staged, facts)
@@ -75,7 +76,7 @@ def describe(job: Release, folder: Path, facts: dict) -> None:
     trunk = load_trunk(job.trunk, job.device) if job.trunk else None
     facts = facts | {"evaluation": evaluate(synthesizer, data, trunk, job.device)}
     write_json(folder / "evaluation.json", facts)
-    rows = [image for caption in synthesizer.examples for image in synthesizer.generate(caption, range(GRID))]
+    rows = [image for caption in facts["captions"] for image in synthesizer.generate(caption, range(GRID))]
     make_grid(rows, GRID).save(folder / "samples.png")
     (folder / "README.md").write_text(write_card(read_config(folder), facts, job.command))
 
