@@ -57,7 +57,7 @@ def states(trainer):
     "config",
     [
         *(dataclasses.replace(SMOKE, variant=variant) for variant in VARIANTS),
-        dataclasses.replace(SMOKE, diversity=0.25, precision="bf16"),
+        dataclasses.replace(SMOKE, diversity=0.25, augment=True, precision="bf16"),
         dataclasses.replace(SMOKE, variant="cls", diversity=0.25),
     ],
     ids=lambda c: f"{c.variant}-{c.precision}-{c.diversity}",
@@ -164,6 +164,14 @@ def test_a_run_with_other_settings_is_not_overwritten(few, encoder, tmp_path):
     gan.train_gan(few, encoder, SMOKE, tmp_path, max_minutes=0)
     with pytest.raises(ValueError, match="another captions_per_image, variant"):
         gan.train_gan(few, encoder, dataclasses.replace(SMOKE, variant="cls", captions_per_image=2), tmp_path)
+
+
+def test_what_changed_in_a_run_is_kept(few, encoder, tmp_path):
+    gan.train_gan(few, encoder, SMOKE, tmp_path, max_minutes=0)
+    gan.train_gan(few, encoder, dataclasses.replace(SMOKE, lr=1e-4, augment=True), tmp_path, max_minutes=0)
+    config = json.loads((tmp_path / "config.json").read_text())
+    assert config["augment"] is True
+    assert config["history"] == [{"until_image": SMOKE.batch_size, "augment": False, "lr": SMOKE.lr}]
 
 
 def test_sigterm_saves_a_state_and_the_same_command_goes_on(tmp_path, encoder):

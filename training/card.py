@@ -92,8 +92,13 @@ def recipe(config: SnapshotConfig) -> str:
     if t["diversity"]:
         lines.append(
             "- Beside the paper's losses, G has a mode-seeking term (Mao et al. 2019, arXiv 1903.05628) of weight "
-            f"{t['diversity']:g}: without it G ignores its noise at this size."
+            f"{t['diversity']:g} on pictures averaged to {t['diversity_cells']}x{t['diversity_cells']}."
         )
+    if t["augment"]:
+        lines.append("- D sees shifted and partly hidden pictures (Zhao et al. 2020, arXiv 2006.10738).")
+    for change in t.get("history", []):
+        was = ", ".join(f"{key} {value}" for key, value in change.items() if key != "until_image")
+        lines.append(f"- Until image {change['until_image']:,} this run had: {was}.")
     return "\n".join(lines)
 
 

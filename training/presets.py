@@ -12,7 +12,8 @@ class GanConfig:
     `load_size` is the side of the decoded pictures, of which random `image_size` crops are taken.
     The learning rate halves every `halve_lr_epochs`; an epoch is as many images as the split has.
     `ema_images` is the half-life of the averaged weights, in images. `diversity` weighs a term that
-    keeps G from ignoring its noise; the paper has none.
+    keeps G from ignoring its noise, `augment` shifts and partly hides what D sees; the paper has
+    neither.
     """
 
     variant: str = "int-cls"
@@ -29,6 +30,8 @@ class GanConfig:
     halve_lr_epochs: int = 100
     ema_images: int = 20_000
     diversity: float = 0.0
+    diversity_cells: int = 8
+    augment: bool = False
     precision: str = "fp32"
     seed: int = 0
     tick_epochs: int = 5
@@ -85,8 +88,8 @@ EXAMPLES = {  # sentences that the page suggests for a model of this data
 PRESETS = {
     "paper": GanConfig(),
     "cpu": GanConfig(
-        load_size=68, generator_channels=48, discriminator_channels=48, captions_per_image=1, epochs=110,
-        halve_lr_epochs=50, diversity=0.25, precision="bf16",
+        load_size=68, generator_channels=48, discriminator_channels=48, captions_per_image=1, epochs=130,
+        halve_lr_epochs=100, diversity=0.1, augment=True, precision="bf16",
     ),
     "smoke": GanConfig(generator_channels=8, discriminator_channels=8, batch_size=16, epochs=2, tick_epochs=1),
 }  # fmt: skip

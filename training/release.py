@@ -53,10 +53,11 @@ def release(job: Release) -> bool:
             return False
     encoder = load_trained_encoder(text_run)
     data = load_data(job.data, job.root, job.gan.load_size)
-    trainer = train_gan(data, encoder, job.gan, job.run / f"gan-{job.gan.variant}", job.device, job.max_minutes)
+    gan_run = job.run / f"gan-{job.gan.variant}"
+    trainer = train_gan(data, encoder, job.gan, gan_run, job.device, job.max_minutes)
     if trainer is None:
         return False
-    export_gan(staged, trainer, encoder, data.name)
+    export_gan(staged, trainer, encoder, data.name, gan_run)
     facts = {
         "data": job.data,
         "images_seen": trainer.total_images,

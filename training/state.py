@@ -37,10 +37,9 @@ def save_state(folder: Path, images: int, parts: dict[str, Any]) -> Path:
 
 def load_state(folder: Path, parts: dict[str, Any], device: torch.device) -> int:
     """Load the newest state into the parts; the number of images seen, 0 where there is none."""
-    files = state_files(folder)
-    if not files:
+    if not state_files(folder):
         return 0
-    state = torch.load(files[-1], map_location=device, weights_only=True)
+    state = torch.load(state_files(folder)[-1], map_location=device, weights_only=True)
     for name, part in parts.items():
         part.load_state_dict(state["parts"][name])
     return state["images"]
@@ -48,7 +47,16 @@ def load_state(folder: Path, parts: dict[str, Any], device: torch.device) -> int
 
 def state_files(folder: Path) -> list[Path]:
     """Oldest first, ordered by their number of images."""
-    return sorted(folder.glob("state-*.pt"), key=lambda file: int(file.stem.split("-")[1]))
+    return sorted(folder.glob("state-*.pt"), key=_images)
+
+
+def newest_images(folder: Path) -> int:
+    """How many images the newest state has seen."""
+    return _images(state_files(folder)[-1])
+
+
+def _images(file: Path) -> int:
+    return int(file.stem.split("-")[1])
 
 
 def write_json(file: Path, value: Any) -> None:
@@ -60,17 +68,21 @@ def write_json(file: Path, value: Any) -> None:
 def claim_folder(folder: Path, config: dict[str, Any], free: tuple[str, ...]) -> None:
     """Make the run's folder and its config.json, or check that the run there is the same one.
 
-    Keys in `free` (length of the run, say) may change between runs. ValueError names the others.
+    Keys in `free` may change when a run is resumed; what they were, and up to which image, is kept
+    under `history`. ValueError names other keys that differ.
     """
     file = folder / "config.json"
+    new, history = json.loads(json.dumps(config)), []
     if file.exists():
         old = json.loads(file.read_text())
-        new = json.loads(json.dumps(config))
-        changed = sorted(k for k in old.keys() | new.keys() if old.get(k) != new.get(k) and k not in free)
-        if changed:
+        history = old.pop("history", [])
+        changed = sorted(k for k in old.keys() | new.keys() if old.get(k) != new.get(k))
+        if bound := [k for k in changed if k not in free]:
             raise ValueError(
-                f"{folder} holds a run with another {', '.join(changed)}; resume it with its own settings "
+                f"{folder} holds a run with another {', '.join(bound)}; resume it with its own settings "
                 "or choose another --out folder."
             )
+        if changed and state_files(folder):
+            history.append({"until_image": newest_images(folder), **{k: old.get(k) for k in changed}})
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(file, config)
+    write_json(file, new | ({"history": history} if history else {}))

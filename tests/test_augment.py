@@ -1,0 +1,45 @@
+import numpy as np
+import torch
+
+from training.augment import augment
+from training.losses import diversity_loss
+
+
+def draw(images, seed=0):
+    return augment(images, np.random.default_rng(seed))
+
+
+def test_pictures_are_shifted_and_a_square_is_hidden():
+    images = torch.rand(64, 3, 64, 64) + 1  # nothing is grey but what augmentation makes so
+    out = draw(images)
+    assert out.shape == images.shape
+    grey = (out == 0).all(1).float().mean((1, 2))
+    assert grey.max() < 0.5 and grey.min() > 0.05
+    for image, moved in zip(images, out):
+        seen = moved[:, (moved != 0).all(0)]
+        assert torch.isin(seen, image).all()
+
+
+def test_gradients_reach_every_pixel_that_is_seen():
+    images = torch.rand(8, 3, 64, 64).add(1).requires_grad_()
+    out = draw(images)
+    out.sum().backward()
+    assert images.grad.sum() == (out != 0).sum()
+
+
+def test_the_same_draws_give_the_same_pictures():
+    images = torch.rand(4, 3, 64, 64)
+    assert torch.equal(draw(images), draw(images))
+    assert not torch.equal(draw(images), draw(images, seed=1))
+
+
+def test_diversity_is_measured_by_coarse_changes_not_by_speckle():
+    z = torch.zeros(4, 10), torch.ones(4, 10)
+    base = torch.zeros(4, 3, 64, 64)
+    speckle = base.clone()
+    speckle[..., ::2, ::2], speckle[..., 1::2, 1::2] = 1, -1
+    shape = base.clone()
+    shape[..., 16:48, 16:48] = 1
+    coarse = [diversity_loss(base, other, *z, cells=8) for other in (speckle, shape)]
+    assert coarse[0] > 1000 * coarse[1]
+    torch.testing.assert_close(coarse[1], torch.tensor(4.0), rtol=1e-3, atol=0)

@@ -1,0 +1,136 @@
+"""One training step of the GANs: which pictures and texts D and G see, and what they learn from them."""
+
+import torch
+from torch import Tensor
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from t2i.models import Discriminator, Generator
+from training.augment import augment
+from training.batches import Batch, BatchSource
+from training.data import CaptionedImages
+from training.export import calibrate_batch_norm
+from training.loop import Trainer, check_finite
+from training.losses import discriminator_loss, diversity_loss, generator_loss
+from training.presets import GanConfig
+from training.randomness import step_noise, step_rng
+
+NOISE, CALIBRATION, REAL, FAKE, FAKE_FOR_G = range(1, 6)  # streams of step-keyed randomness
+FAR_STEP = 10**9  # batches that no run reaches, for statistics and pictures of the data
+
+
+class GanTrainer(Trainer):
+    """One step of D and one of G per batch."""
+
+    def __init__(self, data: CaptionedImages, phi: Tensor, config: GanConfig, device: torch.device):
+        """`data` is the training split, `phi` (M, D) the embeddings of all its captions."""
+        self.config, self.device = config, device
+        self.batch_size = config.batch_size
+        self.epoch = len(data)
+        self.total_images = config.epochs * self.epoch
+        self.source = BatchSource(
+            data, phi, config.batch_size, config.captions_per_image, config.image_size, config.seed, device
+        )
+        self.sizes = config.model(phi.shape[1])
+        torch.manual_seed(config.seed)
+        self.G = Generator(self.sizes).to(device, memory_format=torch.channels_last)
+        self.D = Discriminator(self.sizes).to(device, memory_format=torch.channels_last)
+        decay = 0.5 ** (config.batch_size / config.ema_images)
+        self.ema = AveragedModel(self.G, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=False)
+        adam = {"lr": config.lr, "betas": (config.beta1, 0.999), "fused": True}
+        self.G_optimizer = torch.optim.Adam(self.G.parameters(), **adam)
+        self.D_optimizer = torch.optim.Adam(self.D.parameters(), **adam)
+        self.parts = {
+            "G": self.G, "D": self.D, "ema": self.ema,
+            "G_optimizer": self.G_optimizer, "D_optimizer": self.D_optimizer,
+        }  # fmt: skip
+
+    def step(self, step: int) -> dict[str, Tensor]:
+        self._set_learning_rate(step)
+        batch = self.source.draw(step)
+        n = self.batch_size
+        phi, pairs = self._text_for_G(batch)
+        z = step_noise((len(phi), self.sizes.noise_size), self.config.seed, step, NOISE).to(self.device)
+        with self._autocast():
+            fakes = self.G(z, phi)
+        pictures, drawn = self._seen(batch.images, step, REAL), self._seen(fakes[:n].detach(), step, FAKE)
+        real, wrong, fake = self._judge_for_D(pictures, drawn, batch.phi, batch.partner)
+        D_loss = discriminator_loss(real, fake, wrong if self.config.mismatched_text else None)
+        check_finite(step, D_loss=D_loss)
+        self._update(self.D_optimizer, D_loss)
+        self.D.requires_grad_(False)
+        with self._autocast():
+            logits = self.D(self._seen(fakes, step, FAKE_FOR_G), phi)
+        G_loss = generator_loss(logits.float())
+        losses = {"D_loss": D_loss, "G_loss": G_loss}
+        if self.config.diversity:
+            first, second = pairs
+            losses["diversity"] = diversity_loss(
+                fakes[first].float(), fakes[second].float(), z[first], z[second], self.config.diversity_cells
+            )
+            G_loss = G_loss + self.config.diversity * losses["diversity"]
+        check_finite(step, G_loss=G_loss)
+        self._update(self.G_optimizer, G_loss)
+        self.D.requires_grad_(True)
+        self.ema.update_parameters(self.G)
+        means = {f"p_{k}": v.sigmoid().mean() for k, v in {"real": real, "wrong": wrong, "fake": fake}.items()}
+        return losses | means
+
+    def _text_for_G(self, batch: Batch) -> tuple[Tensor, tuple[slice, slice]]:
+        """The batch's text, then what only G sees; and two slices of equal text for the diversity term.
+
+        GAN-INT adds half a batch of interpolated text (beta 0.5, with text of another class). With
+        the diversity term each of these stands twice, with two noises; without GAN-INT a quarter
+        of the real text does.
+        """
+        n, phi = self.batch_size, batch.phi
+        q, twice = n // 4, self.config.diversity > 0
+        if not self.config.interpolated_text:
+            return (torch.cat([phi, phi[:q]]), (slice(0, q), slice(n, n + q))) if twice else (phi, ())
+        mixed = (phi + phi[batch.partner]) / 2
+        extra = [mixed[:q], mixed[:q]] if twice else [mixed[: 2 * q]]
+        return torch.cat([phi, *extra]), (slice(n, n + q), slice(n + q, n + 2 * q))
+
+    def _judge_for_D(self, images: Tensor, fakes: Tensor, phi: Tensor, partner: Tensor) -> tuple[Tensor, ...]:
+        """Logits of real with right text, real with wrong text, fake with right text.
+
+        Batch norm sees each group alone. The text code is shared: its statistics are those of
+        the same rows in another order.
+        """
+        with self._autocast():
+            code, features = self.D.embed(phi), self.D.trunk(images)
+            real = self.D.judge(features, code)
+            wrong = self.D.judge(features, code[partner])
+            fake = self.D.judge(self.D.trunk(fakes), code)
+        return real.float(), wrong.float(), fake.float()
+
+    def _seen(self, images: Tensor, step: int, stream: int) -> Tensor:
+        """The pictures as D sees them."""
+        return augment(images, step_rng(self.config.seed, step, stream)) if self.config.augment else images
+
+    def _autocast(self):
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bf16")
+
+    def _set_learning_rate(self, step: int) -> None:
+        epochs = step * self.batch_size / self.epoch
+        lr = self.config.lr * 0.5 ** int(epochs / self.config.halve_lr_epochs)
+        for optimizer in (self.G_optimizer, self.D_optimizer):
+            for group in optimizer.param_groups:
+                group["lr"] = lr
+
+    @staticmethod
+    def _update(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+
+    def averaged_generator(self) -> Generator:
+        """The EMA of G with batch statistics of its own, ready to sample."""
+        generator = Generator(self.sizes).to(self.device, memory_format=torch.channels_last)
+        generator.load_state_dict(self.ema.module.state_dict())
+        calibrate_batch_norm(generator, self._calibration_batches())
+        return generator
+
+    def _calibration_batches(self, count: int = 32):
+        for k in range(count):
+            z = step_noise((self.batch_size, self.sizes.noise_size), self.config.seed, k, CALIBRATION)
+            yield z.to(self.device), self.source.draw(FAR_STEP + k).phi
