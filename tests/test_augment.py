@@ -41,5 +41,12 @@ def test_diversity_is_measured_by_coarse_changes_not_by_speckle():
     shape = base.clone()
     shape[..., 16:48, 16:48] = 1
     coarse = [diversity_loss(base, other, *z, cells=8) for other in (speckle, shape)]
-    assert coarse[0] > 1000 * coarse[1]
-    torch.testing.assert_close(coarse[1], torch.tensor(4.0), rtol=1e-3, atol=0)
+    torch.testing.assert_close(coarse[0], torch.tensor(20.0))  # no change at all
+    torch.testing.assert_close(coarse[1], torch.tensor(1 / 0.30))
+
+
+def test_diversity_asks_for_a_change_in_every_pair():
+    z = torch.zeros(2, 10), torch.ones(2, 10)
+    base = torch.zeros(2, 3, 64, 64)
+    all_change, one_changes = base + 0.5, base + torch.tensor([1.0, 0.0])[:, None, None, None]
+    assert diversity_loss(base, one_changes, *z, cells=8) > 4 * diversity_loss(base, all_change, *z, cells=8)
