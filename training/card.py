@@ -49,6 +49,7 @@ Seeds 0 to 7 of eight captions of test classes, not selected; from the top:
 
 ```python
 from t2i import Synthesizer
+
 Synthesizer.from_pretrained().generate("a pink flower with yellow petals", seeds=7)[0].save("flower.png")
 ```
 
@@ -66,15 +67,13 @@ All on the test classes, none of which training has seen.
 
 {figures_table(facts["text_encoder"], evaluation)}
 
-{DISTANCE_NOTE if "drawn" in evaluation else ""}
-Colour: {evaluation["colour"]["captions"]} captions that name exactly one petal colour; a probe on hue, saturation and
-value of the central half, fitted on photographs of training classes, reads the colour of the drawn picture and of the
-caption's own photograph.
+{notes(evaluation)}
 
 ## Limits
 
 - It knows flowers, in English. Other subjects give flowers, too.
-- Petal colour follows the caption best; petal counts, stamens and leaves follow it loosely.
+- Petal colour follows the caption best{weakest(evaluation["colour"])}; petal counts, stamens and leaves follow it
+  loosely.
 - {size}x{size} pixels; fine structure is soft.
 """
 
@@ -97,14 +96,31 @@ def recipe(config: SnapshotConfig) -> str:
     if t["augment"]:
         lines.append("- D sees shifted and partly hidden pictures (Zhao et al. 2020, arXiv 2006.10738).")
     for change in t.get("history", []):
-        was = ", ".join(f"{key} {value}" for key, value in change.items() if key != "until_image")
-        lines.append(f"- Until image {change['until_image']:,} this run had: {was}.")
+        was = ", ".join(f"{key} {value}" for key, value in change.items() if key not in ("until_image", "epochs"))
+        if was:
+            lines.append(f"- Changed while it ran; up to image {change['until_image']:,}: {was}.")
     return "\n".join(lines)
 
 
-DISTANCE_NOTE = """FID and KID are in the features of an ImageNet-trained MobileNet v1 (1024-d), not Inception's: they
-compare with one another, not with a paper's. FID falls with more pictures, so N stands beside it.
-"""
+def notes(evaluation: dict[str, Any]) -> str:
+    """What the figures are and are not."""
+    lines = [
+        f"Colour: {evaluation['colour']['captions']} captions that name exactly one petal colour; a probe on hue, "
+        "saturation and value of the central half, fitted on photographs of training classes, reads the colour of the "
+        "drawn picture and of the caption's own photograph."
+    ]
+    if "drawn" in evaluation:
+        lines.append(
+            "FID and KID are in the features of an ImageNet-trained MobileNet v1 (1024-d), not Inception's: they compare "
+            "with one another, not with a paper's. FID falls with more pictures, so N stands beside it."
+        )
+    return "\n\n".join(lines)
+
+
+def weakest(colour: dict[str, Any]) -> str:
+    """The colour that follows its caption least, if that is below one half."""
+    name, rate = min(colour["drawn_by_colour"].items(), key=lambda item: item[1])
+    return f" ({name} least: {rate:.0%})" if rate < 0.5 else ""
 
 
 def figures_table(text: dict[str, float], evaluation: dict[str, Any]) -> str:
