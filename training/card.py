@@ -21,8 +21,9 @@ SPLITS = {
 def write_card(config: SnapshotConfig, facts: dict[str, Any], command: str) -> str:
     """Markdown with the Hub's front matter.
 
-    `facts` has `data`, `images_seen`, `epochs`, `captions` (of samples.png), `text_encoder`
-    (metrics.json of its run) and `evaluation` (the figures of training.evaluate).
+    `facts` has `data`, `images_seen`, `epochs`, `captions` (of samples.png), `features` (image
+    side of the text encoder), `text_encoder` (metrics.json of its run) and `evaluation` (the
+    figures of training.evaluate).
     """
     data, evaluation, size = facts["data"], facts["evaluation"], config.model.image_size
     variant = "GAN" if config.variant == "gan" else f"GAN-{config.variant.upper()}"
@@ -58,6 +59,7 @@ Synthesizer.from_pretrained().generate("a pink flower with yellow petals", seeds
 - Data: {SOURCES[data]}
 - Split: {SPLITS[data]}
 - Seen: {facts["images_seen"]:,} images ({facts["epochs"]:g} epochs).
+- Text encoder: image side {facts["features"]}.
 {recipe(config)}
 - Command: `{command}`
 
@@ -111,8 +113,8 @@ def notes(evaluation: dict[str, Any]) -> str:
     ]
     if "drawn" in evaluation:
         lines.append(
-            "FID and KID are in the features of an ImageNet-trained MobileNet v1 (1024-d), not Inception's: they compare "
-            "with one another, not with a paper's. FID falls with more pictures, so N stands beside it."
+            "FID and KID are in the features of an ImageNet-trained MobileNet v1 (1024-d), not Inception's: they "
+            "compare with one another, not with a paper's. FID falls with more pictures, so N stands beside it."
         )
     return "\n\n".join(lines)
 

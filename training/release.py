@@ -63,6 +63,7 @@ def release(job: Release) -> bool:
         "images_seen": trainer.total_images,
         "epochs": job.gan.epochs,
         "captions": grid_captions(data),
+        "features": Path(job.text.features).name,
         "text_encoder": json.loads((text_run / "metrics.json").read_text()),
     }
     describe(job, staged, facts)
@@ -112,6 +113,7 @@ def parse(arguments: list[str] | None) -> tuple[Release, bool]:
     command = f"python -m training.release --preset {options.preset} --data {options.data} --root DIR -o weights"
     if options.features:
         text = replace(text, features=options.features)
+        command += f" --features {Path(options.features).name}"
     if options.epochs:
         gan = replace(gan, epochs=options.epochs)
         command += f" --epochs {options.epochs}"
