@@ -79,16 +79,17 @@ class GanTrainer(Trainer):
         """The batch's text, then what only G sees; and two slices of equal text for the diversity term.
 
         GAN-INT adds half a batch of interpolated text (beta 0.5, with text of another class). With
-        the diversity term each of these stands twice, with two noises; without GAN-INT a quarter
-        of the real text does.
+        the diversity term, a quarter of the batch's text stands a second time, for other noise, and
+        GAN-INT adds a quarter.
         """
         n, phi = self.batch_size, batch.phi
-        q, twice = n // 4, self.config.diversity > 0
-        if not self.config.interpolated_text:
-            return (torch.cat([phi, phi[:q]]), (slice(0, q), slice(n, n + q))) if twice else (phi, ())
-        mixed = (phi + phi[batch.partner]) / 2
-        extra = [mixed[:q], mixed[:q]] if twice else [mixed[: 2 * q]]
-        return torch.cat([phi, *extra]), (slice(n, n + q), slice(n + q, n + 2 * q))
+        q, parts = n // 4, [phi]
+        if self.config.diversity:
+            parts.append(phi[:q])
+        if self.config.interpolated_text:
+            count = q if self.config.diversity else 2 * q
+            parts.append(((phi + phi[batch.partner]) / 2)[:count])
+        return torch.cat(parts), (slice(0, q), slice(n, n + q))
 
     def _judge_for_D(self, images: Tensor, fakes: Tensor, phi: Tensor, partner: Tensor) -> tuple[Tensor, ...]:
         """Logits of real with right text, real with wrong text, fake with right text.

@@ -88,7 +88,7 @@ EXAMPLES = {  # sentences that the page suggests for a model of this data
 PRESETS = {
     "paper": GanConfig(),
     "cpu": GanConfig(
-        load_size=68, generator_channels=48, discriminator_channels=48, captions_per_image=1, epochs=130,
+        load_size=68, generator_channels=48, discriminator_channels=48, captions_per_image=1, epochs=145,
         halve_lr_epochs=100, diversity=0.2, augment=True, precision="bf16",
     ),
     "smoke": GanConfig(generator_channels=8, discriminator_channels=8, batch_size=16, epochs=2, tick_epochs=1),
