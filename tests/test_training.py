@@ -17,6 +17,7 @@ from t2i.config import VARIANTS, TextEncoderConfig
 from t2i.models import Generator
 from t2i.text import CharCnnRnn
 from training import gan, release, text_encoder
+from training.embeddings import embed_captions
 from training.export import calibrate_batch_norm
 from training.features import image_features
 from training.loop import check_finite
@@ -164,6 +165,14 @@ def test_a_run_with_other_settings_is_not_overwritten(few, encoder, tmp_path):
     gan.train_gan(few, encoder, SMOKE, tmp_path, max_minutes=0)
     with pytest.raises(ValueError, match="another captions_per_image, variant"):
         gan.train_gan(few, encoder, dataclasses.replace(SMOKE, variant="cls", captions_per_image=2), tmp_path)
+
+
+def test_edited_captions_are_embedded_anew(few, encoder):
+    before = embed_captions(encoder, few)
+    edited = dataclasses.replace(few, captions=(("a quite different flower",) * 5, *few.captions[1:]))
+    after = embed_captions(encoder, edited)
+    assert not torch.equal(before[:5], after[:5])
+    assert torch.equal(before[5:], after[5:])
 
 
 def test_what_changed_in_a_run_is_kept(few, encoder, tmp_path):

@@ -31,9 +31,8 @@ def weights_digest(network: nn.Module) -> str:
 
 def embed_captions(encoder: CharCnnRnn, data: CaptionedImages) -> Tensor:
     """float16 (M, text_size): every caption of the set, image after image, kept in the cache."""
-    mark = fingerprint([data.fingerprint, data.ids.tobytes(), weights_digest(encoder)])
-    file = cache_folder() / f"{data.name}-phi-{mark}.npy"
     captions = [c for cs in data.captions for c in cs]
+    file = cache_folder() / f"{data.name}-phi-{fingerprint([captions, weights_digest(encoder)])}.npy"
 
     def make() -> np.ndarray:
         indices = torch.from_numpy(np.stack([characters_to_indices(c) for c in captions]))
