@@ -31,7 +31,8 @@ def draw(options: argparse.Namespace) -> None:
     synthesizer = Synthesizer.from_pretrained(options.model, options.revision, options.device)
     images = synthesizer.generate(options.caption, seeds)
     picture = images[0] if len(images) == 1 else make_grid(images, min(len(images), COLUMNS))
-    told = parameters_text(options.caption, seeds[0], images[0].size, synthesizer.name, len(images))
+    more = {"count": len(images)} if len(images) > 1 else {}
+    told = parameters_text(options.caption, seeds[0], images[0].size, synthesizer.name, **more)
     save_png(enlarge(picture, options.scale), options.out, told)
     last = f" to {seeds[-1]}" if len(seeds) > 1 else ""
     print(f"{options.out}: seed {seeds[0]}{last}, {synthesizer.name}")

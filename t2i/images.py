@@ -1,5 +1,6 @@
 """Tensors to pictures, grids, and the text that travels in a PNG."""
 
+import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,15 +11,17 @@ from torch import Tensor
 GAP = 2  # pixels between the pictures of a grid
 
 
-def parameters_text(caption: str, seed: int, size: tuple[int, int], model: str, count: int = 1) -> str:
+def parameters_text(caption: str, seed: int | None, size: tuple[int, int], model: str, **more: object) -> str:
     """Caption, newline, settings: the form that image viewers of the field read.
 
-    `count` pictures in one file have the seeds that follow `seed`. Control characters and lone
-    surrogates, which PNG text can't hold, are left out.
+    `more` settings stand after Model, a name's underscores as spaces; text is quoted as JSON.
+    Control characters and lone surrogates, which PNG text can't hold, are left out.
     """
-    caption = "".join(c for c in caption if c.isprintable() or c == "\n")
-    more = f", Count: {count}" if count > 1 else ""
-    return f"{caption}\nSeed: {seed}, Size: {size[0]}x{size[1]}, Model: {model}{more}"
+    settings = {} if seed is None else {"Seed": seed}
+    settings |= {"Size": f"{size[0]}x{size[1]}", "Model": model}
+    quoted = {k.replace("_", " ").capitalize(): json.dumps(v) if isinstance(v, str) else v for k, v in more.items()}
+    text = f"{caption}\n" + ", ".join(f"{k}: {v}" for k, v in (settings | quoted).items())
+    return "".join(c for c in text if c.isprintable() or c == "\n")
 
 
 def to_images(pixels: Tensor) -> list[Image.Image]:

@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from t2i.config import ModelConfig
 
@@ -131,6 +132,17 @@ def init_weights(module: nn.Module) -> None:
     elif isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)):
         nn.init.normal_(module.weight, 1, 0.02)
         nn.init.zeros_(module.bias)
+
+
+def fold_batch_norm(module: nn.Module) -> nn.Module:
+    """Merge every batch norm into the convolution before it, in place; the function stays the same."""
+    for name, child in module.named_children():
+        if isinstance(child, nn.Sequential) and len(child) > 1 and isinstance(child[1], nn.BatchNorm2d):
+            transposed = isinstance(child[0], nn.ConvTranspose2d)
+            setattr(module, name, nn.Sequential(fuse_conv_bn_eval(child[0], child[1], transposed), *child[2:]))
+        else:
+            fold_batch_norm(child)
+    return module
 
 
 def count_parameters(module: nn.Module) -> int:

@@ -5,8 +5,11 @@ generator.safetensors       averaged weights of G, float16 or float32
 text_encoder.safetensors    phi
 discriminator.safetensors   D (optional)
 style_encoder.safetensors   S (optional)
+variants/VARIANT/           config.json and generator.safetensors of others to compare with (optional)
+photos/                     photographs to try the style of (optional)
 """
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -14,12 +17,13 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
-from t2i.config import SnapshotConfig, TextEncoderConfig
+from t2i.config import VARIANTS, SnapshotConfig, TextEncoderConfig
 from t2i.models import Discriminator, Generator, StyleEncoder
 from t2i.text import CharCnnRnn
 
 CONFIG, GENERATOR, TEXT_ENCODER = "config.json", "generator.safetensors", "text_encoder.safetensors"
 DISCRIMINATOR, STYLE_ENCODER = "discriminator.safetensors", "style_encoder.safetensors"
+VARIANTS_FOLDER, PHOTOS = "variants", "photos"
 
 
 def read_config(folder: Path) -> SnapshotConfig:
@@ -61,3 +65,17 @@ def load_discriminator(folder: Path, config: SnapshotConfig) -> Discriminator:
 
 def load_style_encoder(folder: Path, config: SnapshotConfig) -> StyleEncoder:
     return load_weights(StyleEncoder(config.model), folder / STYLE_ENCODER)
+
+
+def variant_folders(folder: Path) -> dict[str, Path]:
+    """Folders of the generators to compare that a snapshot has, by variant."""
+    found = {variant: folder / VARIANTS_FOLDER / variant for variant in VARIANTS}
+    return {variant: path for variant, path in found.items() if (path / CONFIG).is_file()}
+
+
+def digest(*files: Path) -> str:
+    """Eight digits that change with the files' contents."""
+    found = hashlib.sha256()
+    for file in files:
+        found.update(file.read_bytes())
+    return found.hexdigest()[:8]

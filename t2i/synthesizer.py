@@ -1,37 +1,66 @@
 """The one public entry: captions and seeds in, pictures out."""
 
-import hashlib
 from collections.abc import Sequence
+from functools import cached_property, lru_cache
 from pathlib import Path
+from threading import Lock
 
 import torch
 from PIL import Image
-from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
+from torch import Tensor
 
 from t2i.config import SnapshotConfig
+from t2i.explanation import Explanation, WordEffect, difference
 from t2i.hub import find_snapshot
 from t2i.images import parameters_text, to_images
-from t2i.models import Generator
-from t2i.snapshot import GENERATOR, TEXT_ENCODER, load_generator, load_text_encoder, read_config
-from t2i.text import CharCnnRnn, captions_to_indices
+from t2i.interpolation import lerp, slerp, steps_between
+from t2i.models import Discriminator, Generator, StyleEncoder, fold_batch_norm
+from t2i.photos import to_pixels
+from t2i.snapshot import (
+    DISCRIMINATOR,
+    GENERATOR,
+    STYLE_ENCODER,
+    TEXT_ENCODER,
+    digest,
+    load_discriminator,
+    load_generator,
+    load_style_encoder,
+    load_text_encoder,
+    read_config,
+    variant_folders,
+)
+from t2i.text import CharCnnRnn, captions_to_indices, clean_caption
 
 MAX_SEED = 2**32 - 1
+REMEMBERED = 1024  # captions whose embeddings are kept: 4 MB
 
 
 class Synthesizer:
-    """A generator with its text encoder.
+    """A generator with its text encoder and, where they are at hand, its style encoder and discriminator.
 
     The same caption, seed and weights give the same pixels, alone or among others: every picture
-    is computed by itself, from noise drawn on the CPU.
+    is computed by itself, from noise drawn on the CPU. Threads may share one: pictures take turns.
     """
 
     def __init__(
-        self, generator: Generator, text_encoder: CharCnnRnn, config: SnapshotConfig, name: str, device: str = "cpu"
+        self,
+        generator: Generator,
+        text_encoder: CharCnnRnn,
+        config: SnapshotConfig,
+        name: str,
+        device: str = "cpu",
+        style_encoder: StyleEncoder | None = None,
+        discriminator: Discriminator | None = None,
+        folder: Path | None = None,
     ):
         self.config, self.name, self.device = config, name, torch.device(device)
         self._generator = fold_batch_norm(generator.eval()).to(self.device)
         self._text_encoder = text_encoder.eval().to(self.device)
+        self._style_encoder = style_encoder and style_encoder.eval().to(self.device)
+        self._discriminator = discriminator and discriminator.eval().to(self.device)
+        self._folder = folder
+        self._turn = Lock()
+        self._embed = lru_cache(REMEMBERED)(self._embed)
 
     @classmethod
     def from_pretrained(
@@ -44,11 +73,16 @@ class Synthesizer:
         """
         folder = find_snapshot(path_or_repo, revision)
         config = read_config(folder)
-        generator, text_encoder = load_generator(folder, config), load_text_encoder(folder, config.text_encoder)
-        digest = hashlib.sha256()
-        for file in (GENERATOR, TEXT_ENCODER):
-            digest.update((folder / file).read_bytes())
-        return cls(generator, text_encoder, config, f"{config.name}@{digest.hexdigest()[:8]}", device)
+        return cls(
+            load_generator(folder, config),
+            load_text_encoder(folder, config.text_encoder),
+            config,
+            f"{config.name}@{digest(folder / GENERATOR, folder / TEXT_ENCODER)}",
+            device,
+            load_style_encoder(folder, config) if (folder / STYLE_ENCODER).exists() else None,
+            load_discriminator(folder, config) if (folder / DISCRIMINATOR).exists() else None,
+            folder,
+        )
 
     @property
     def examples(self) -> tuple[str, ...]:
@@ -63,19 +97,131 @@ class Synthesizer:
         `t2i.text.clean_caption`) and seeds outside 0 to 2^32 - 1.
         """
         captions, seeds = _pair(captions, seeds)
-        unique = list(dict.fromkeys(captions))
-        phi = dict(zip(unique, self.encode_text(unique)))
-        z = torch.stack([self.noise(seed) for seed in seeds])
-        images = self.generate_from(z, torch.stack([phi[caption] for caption in captions]))
+        phi = self.encode_text(captions)
+        images = self.generate_from(torch.stack([self.noise(seed) for seed in seeds]), phi)
         for image, caption, seed in zip(images, captions, seeds):
             image.info["parameters"] = parameters_text(caption, seed, image.size, self.name)
         return images
 
+    def blend(
+        self,
+        caption_a: str,
+        caption_b: str,
+        amount: float,
+        seed: int = 0,
+        to_seed: int | None = None,
+        noise_amount: float = 0.0,
+    ) -> Image.Image:
+        """One picture between two sentences and, with `to_seed`, between two noises.
+
+        `amount` of the way, 0 to 1, along the straight line between the embeddings; `noise_amount` along
+        the arc between the noises. ValueError as in `generate`, and for amounts outside 0 to 1.
+        """
+        for value in (amount, noise_amount):
+            if not 0 <= value <= 1:
+                raise ValueError(f"The amount is {value!r}; give a number from 0 to 1.")
+        z = self.noise(seed)
+        if to_seed is not None:
+            z = slerp(z, self.noise(to_seed), noise_amount)
+        phi = lerp(*self.encode_text([caption_a, caption_b]), amount)
+        image = self.generate_from(z[None], phi[None])[0]
+        more = {} if caption_a == caption_b else {"second_caption": caption_b, "blend": round(amount, 4)}
+        if to_seed is not None:
+            more |= {"second_seed": to_seed, "noise_blend": round(noise_amount, 4)}
+        image.info["parameters"] = parameters_text(caption_a, seed, image.size, self.name, **more)
+        return image
+
+    def interpolate(
+        self, caption_a: str, caption_b: str, steps: int = 8, seed: int = 0, to_seed: int | None = None
+    ) -> list[Image.Image]:
+        """`steps` pictures from one sentence to the other with the same noise (section 4.3 of the paper).
+
+        With `to_seed` the noise walks, too; with one caption twice, the noise alone. ValueError as in `blend`.
+        """
+        return [self.blend(caption_a, caption_b, t, seed, to_seed, t) for t in steps_between(steps)]
+
     @torch.inference_mode()
+    def encode_style(self, images: Image.Image | Sequence[Image.Image]) -> Tensor:
+        """S(x): pictures of any size and mode to their style (N, noise_size), float32 on the CPU.
+
+        The middle square is what S sees. ValueError if the model has no style encoder.
+        """
+        if self._style_encoder is None:
+            raise ValueError(f"{self.name} has no style encoder; train one with python -m training.style.")
+        images = [images] if isinstance(images, Image.Image) else list(images)
+        pixels = to_pixels(images, self.config.model.image_size).to(self.device)
+        return torch.cat([self._style_encoder(row[None]) for row in pixels]).cpu()
+
+    def transfer_style(self, image: Image.Image, captions: str | Sequence[str]) -> list[Image.Image]:
+        """A picture of each caption in the style of `image`: G(S(x), phi(t)), section 4.4 of the paper.
+
+        ValueError as in `encode_style` and `generate`.
+        """
+        captions = [captions] if isinstance(captions, str) else list(captions)
+        phi = self.encode_text(captions)
+        images = self.generate_from(self.encode_style(image).expand(len(captions), -1), phi)
+        for drawn, caption in zip(images, captions):
+            drawn.info["parameters"] = parameters_text(caption, None, drawn.size, self.name, style="photograph")
+        return images
+
+    def explain(self, caption: str, seed: int = 0, others: Sequence[str] | None = None) -> Explanation:
+        """Leave each word out in turn, with the same noise, and see what changes.
+
+        `others` are captions to score beside this one; as a rule seven of `examples`. ValueError for a
+        caption of one word, and as in `generate`.
+        """
+        words = clean_caption(caption).split()
+        if len(words) < 2:
+            raise ValueError("The caption has one word; give two or more, so that one can be left out.")
+        image = self.generate(caption, seed)[0]
+        without = [" ".join(words[:k] + words[k + 1 :]) for k in range(len(words))]
+        effects = tuple(
+            WordEffect(word, left, difference(image, left)) for word, left in zip(words, self.generate(without, seed))
+        )
+        if others is None:
+            others = [c for c in self.examples if clean_caption(c) != clean_caption(caption)][:7]
+        scores = {}
+        if self._discriminator is not None:
+            captions = [caption, *others]
+            scores = dict(zip(captions, self.match(image, captions)))
+        return Explanation(caption, seed, image, effects, scores)
+
+    @torch.inference_mode()
+    def match(self, image: Image.Image, captions: Sequence[str]) -> list[float]:
+        """D's probability that a picture is real and shows what a caption says, for each caption.
+
+        ValueError if the model has no discriminator.
+        """
+        if self._discriminator is None:
+            raise ValueError(f"{self.name} has no discriminator; load weights with {DISCRIMINATOR}.")
+        pixels = to_pixels([image], self.config.model.image_size).to(self.device)
+        features = self._discriminator.trunk(pixels).expand(len(captions), -1, -1, -1)
+        code = self._discriminator.embed(self.encode_text(captions).to(self.device))
+        return self._discriminator.judge(features, code).sigmoid().tolist()
+
+    @cached_property
+    def variants(self) -> dict[str, "Synthesizer"]:
+        """The generators to compare that lie beside this one, by variant, in the order of VARIANTS.
+
+        They were trained alike but for the variant, and use this model's text encoder.
+        """
+        found = {}
+        folders = variant_folders(self._folder) if self._folder else {}
+        for variant, folder in folders.items():
+            config = read_config(folder)
+            name = f"{config.name}@{digest(folder / GENERATOR)}"
+            found[variant] = Synthesizer(
+                load_generator(folder, config), self._text_encoder, config, name, str(self.device)
+            )
+        return found
+
     def encode_text(self, captions: str | Sequence[str]) -> Tensor:
-        """phi: captions to embeddings (N, text_size), float32 on the CPU."""
-        indices = captions_to_indices([captions] if isinstance(captions, str) else captions)
-        return torch.cat([self._text_encoder(row[None].to(self.device)) for row in indices]).cpu()
+        """phi: captions to embeddings (N, text_size), float32 on the CPU; ValueError as in `generate`."""
+        return torch.stack([self._embed(c) for c in ([captions] if isinstance(captions, str) else captions)])
+
+    @torch.inference_mode()
+    def _embed(self, caption: str) -> Tensor:
+        return self._text_encoder(captions_to_indices([caption]).to(self.device))[0].cpu()
 
     @torch.inference_mode()
     def generate_from(self, z: Tensor, phi: Tensor) -> list[Image.Image]:
@@ -86,25 +232,18 @@ class Synthesizer:
             if value.ndim != 2 or value.shape[1] != size or len(value) != len(z):
                 raise ValueError(f"{name} has shape {tuple(value.shape)}; this model takes ({len(z)}, {size}).")
         z, phi = z.to(self.device, torch.float32), phi.to(self.device, torch.float32)
-        rows = [self._generator(z[k : k + 1], phi[k : k + 1]) for k in range(len(z))]
+        rows = [self._draw(z[k : k + 1], phi[k : k + 1]) for k in range(len(z))]
         return to_images(torch.cat(rows)) if rows else []
+
+    def _draw(self, z: Tensor, phi: Tensor) -> Tensor:
+        with self._turn:
+            return self._generator(z, phi)
 
     def noise(self, seed: int) -> Tensor:
         """z (noise_size,) of a seed, drawn on the CPU from N(0, 1)."""
         if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed <= MAX_SEED:
             raise ValueError(f"The seed is {seed!r}; give a whole number from 0 to {MAX_SEED}.")
         return torch.randn(self.config.model.noise_size, generator=torch.Generator().manual_seed(seed))
-
-
-def fold_batch_norm(module: nn.Module) -> nn.Module:
-    """Merge every batch norm into the convolution before it, in place; the function stays the same."""
-    for name, child in module.named_children():
-        if isinstance(child, nn.Sequential) and len(child) > 1 and isinstance(child[1], nn.BatchNorm2d):
-            transposed = isinstance(child[0], nn.ConvTranspose2d)
-            setattr(module, name, nn.Sequential(fuse_conv_bn_eval(child[0], child[1], transposed), *child[2:]))
-        else:
-            fold_batch_norm(child)
-    return module
 
 
 def _pair(captions: str | Sequence[str], seeds: int | Sequence[int]) -> tuple[list[str], list[int]]:

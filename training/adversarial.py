@@ -4,17 +4,19 @@ import torch
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from t2i.models import Discriminator, Generator
+from t2i.models import Discriminator, Generator, StyleEncoder
 from training.augment import augment
 from training.batches import Batch, BatchSource
 from training.data import CaptionedImages
 from training.export import calibrate_batch_norm
 from training.loop import Trainer, check_finite
-from training.losses import discriminator_loss, diversity_loss, generator_loss
+from training.losses import discriminator_loss, diversity_loss, generator_loss, style_loss
 from training.presets import GanConfig
 from training.randomness import step_noise, step_rng
 
-NOISE, CALIBRATION, REAL, FAKE, FAKE_FOR_G = range(1, 6)  # streams of step-keyed randomness
+NOISE, CALIBRATION, REAL, FAKE, FAKE_FOR_G, SPECKLE = range(1, 7)  # streams of step-keyed randomness
+
+SPECKLE_SIZE = 0.15
 FAR_STEP = 10**9  # batches that no run reaches, for statistics and pictures of the data
 
 
@@ -43,6 +45,10 @@ class GanTrainer(Trainer):
             "G": self.G, "D": self.D, "ema": self.ema,
             "G_optimizer": self.G_optimizer, "D_optimizer": self.D_optimizer,
         }  # fmt: skip
+        if config.readable:
+            self.S = StyleEncoder(self.sizes).to(device, memory_format=torch.channels_last)
+            self.S_optimizer = torch.optim.Adam(self.S.parameters(), lr=config.style_lr, fused=True)
+            self.parts |= {"S": self.S, "S_optimizer": self.S_optimizer}
 
     def step(self, step: int) -> dict[str, Tensor]:
         self._set_learning_rate(step)
@@ -68,8 +74,14 @@ class GanTrainer(Trainer):
                 fakes[first].float(), fakes[second].float(), z[first], z[second], self.config.diversity_cells
             )
             G_loss = G_loss + self.config.diversity * losses["diversity"]
+        if self.config.readable:
+            losses["unread"] = style_loss(self._read(fakes, step), z)
+            G_loss = G_loss + self.config.readable * losses["unread"]
+            self.S_optimizer.zero_grad(set_to_none=True)
         check_finite(step, G_loss=G_loss)
         self._update(self.G_optimizer, G_loss)
+        if self.config.readable:
+            self.S_optimizer.step()
         self.D.requires_grad_(True)
         self.ema.update_parameters(self.G)
         means = {f"p_{k}": v.sigmoid().mean() for k, v in {"real": real, "wrong": wrong, "fake": fake}.items()}
@@ -103,6 +115,12 @@ class GanTrainer(Trainer):
             wrong = self.D.judge(features, code[partner])
             fake = self.D.judge(self.D.trunk(fakes), code)
         return real.float(), wrong.float(), fake.float()
+
+    def _read(self, fakes: Tensor, step: int) -> Tensor:
+        """The noise that S reads from the fakes, through noise that hides what no eye could see."""
+        speckle = step_noise(fakes.shape, self.config.seed, step, SPECKLE).to(self.device)
+        with self._autocast():
+            return self.S(fakes + SPECKLE_SIZE * speckle).float()
 
     def _seen(self, images: Tensor, step: int, stream: int) -> Tensor:
         """The pictures as D sees them."""

@@ -45,3 +45,8 @@ def diversity_loss(first: Tensor, second: Tensor, z_first: Tensor, z_second: Ten
     """
     change = F.adaptive_avg_pool2d(first - second, cells).abs().mean((1, 2, 3))
     return ((z_first - z_second).abs().mean(1) / (change + 0.05)).mean()
+
+
+def style_loss(read: Tensor, z: Tensor) -> Tensor:
+    """Mean of (z - S(G(z, t)))^2; Reed et al. 2016 (arXiv 1605.05396), equation 6."""
+    return F.mse_loss(read, z)

@@ -31,6 +31,8 @@ class GanConfig:
     ema_images: int = 20_000
     diversity: float = 0.0
     diversity_cells: int = 8
+    readable: float = 0.0
+    style_lr: float = 1e-3
     augment: bool = False
     precision: str = "fp32"
     seed: int = 0
@@ -90,6 +92,10 @@ PRESETS = {
     "cpu": GanConfig(
         load_size=68, generator_channels=48, discriminator_channels=48, captions_per_image=1, epochs=145,
         halve_lr_epochs=100, diversity=0.2, augment=True, precision="bf16",
+    ),
+    "small": GanConfig(
+        load_size=68, generator_channels=24, discriminator_channels=24, captions_per_image=1, epochs=60,
+        halve_lr_epochs=40, diversity=0.2, augment=True, precision="bf16",
     ),
     "smoke": GanConfig(generator_channels=8, discriminator_channels=8, batch_size=16, epochs=2, tick_epochs=1),
 }  # fmt: skip

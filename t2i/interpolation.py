@@ -1,0 +1,29 @@
+"""Straight lines between sentences, arcs between noises."""
+
+import torch
+from torch import Tensor
+
+
+def lerp(a: Tensor, b: Tensor, amount: float) -> Tensor:
+    """(1 - amount) a + amount b: how Reed et al. 2016 (arXiv 1605.05396, section 4.3) blend embeddings."""
+    return torch.lerp(a, b, amount)
+
+
+def slerp(a: Tensor, b: Tensor, amount: float) -> Tensor:
+    """The point at `amount` on the arc between two vectors (D,).
+
+    Straight lines between normal draws pass through shorter vectors than G has seen; White 2016
+    (arXiv 1609.04468).
+    """
+    cosine = torch.dot(a, b) / (a.norm() * b.norm()).clamp_min(1e-12)
+    angle = torch.arccos(cosine.clamp(-1, 1))
+    if angle.sin().abs() < 1e-4:
+        return lerp(a, b, amount)
+    return (((1 - amount) * angle).sin() * a + (amount * angle).sin() * b) / angle.sin()
+
+
+def steps_between(count: int) -> list[float]:
+    """`count` amounts from 0 to 1, both included; ValueError below 2."""
+    if isinstance(count, bool) or not isinstance(count, int) or count < 2:
+        raise ValueError(f"The number of steps is {count!r}; give a whole number of at least 2.")
+    return [k / (count - 1) for k in range(count)]

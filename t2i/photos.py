@@ -1,0 +1,64 @@
+"""Photographs as people have them, to the square RGB pictures that S takes."""
+
+import warnings
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+from torch import Tensor
+
+MAX_PIXELS = 50_000_000
+
+
+def open_photo(file: str | Path | BinaryIO) -> Image.Image:
+    """An RGB picture from a file of any format and mode that Pillow reads.
+
+    The first frame of an animation, turned as its EXIF says, 16 bits brought to 8, on white where it
+    is transparent. ValueError says in one sentence what is wrong with the file.
+    """
+    name = Path(file).name if isinstance(file, (str, Path)) else "The file"
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns of large pictures; ours are measured below
+            with Image.open(file) as image:
+                if image.width * image.height > MAX_PIXELS:
+                    raise ValueError(
+                        f"{name} has {image.width}x{image.height} pixels; "
+                        f"give a picture of at most {MAX_PIXELS // 1_000_000} million."
+                    )
+                image.draft("RGB", (1024, 1024))  # a large JPEG is decoded smaller
+                return to_rgb(ImageOps.exif_transpose(image))
+    except Image.DecompressionBombError as error:
+        limit = MAX_PIXELS // 1_000_000
+        raise ValueError(f"{name} has far too many pixels; give a picture of at most {limit} million.") from error
+    except Image.UnidentifiedImageError as error:
+        raise ValueError(f"{name} is not a picture that can be read; give a JPEG, PNG or WebP.") from error
+    except FileNotFoundError as error:
+        raise ValueError(f"There is no file {file}; check its name.") from error
+    except (OSError, SyntaxError, EOFError, IndexError, TypeError) as error:  # what decoders raise on damage
+        raise ValueError(f"{name} is damaged or cut short; save or send it again.") from error
+
+
+def to_rgb(image: Image.Image) -> Image.Image:
+    """RGB of 8 bits from any mode; transparent parts on white."""
+    if image.mode.startswith("I") or image.mode == "F":
+        values = np.asarray(image, dtype=np.float64)
+        top = 65535 if image.mode != "F" else max(values.max(initial=0), 1e-9)
+        return Image.fromarray((values / top * 255).round().clip(0, 255).astype(np.uint8)).convert("RGB")
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+    return image.convert("RGB")
+
+
+def to_square(image: Image.Image, size: int) -> Image.Image:
+    """The largest square from the middle, scaled to `size` pixels."""
+    return ImageOps.fit(to_rgb(image), (size, size), Image.Resampling.LANCZOS)
+
+
+def to_pixels(images: list[Image.Image], size: int) -> Tensor:
+    """Pictures of any size to (N, 3, size, size) in [-1, 1]."""
+    arrays = [np.asarray(to_square(image, size)) for image in images]
+    return torch.from_numpy(np.stack(arrays)).permute(0, 3, 1, 2).float() / 127.5 - 1

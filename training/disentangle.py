@@ -1,0 +1,111 @@
+"""Does S tell style from content? python -m training.disentangle --model weights --data oxford102 --root DIR
+
+Section 5.2 of Reed et al. 2016 (arXiv 1605.05396): photographs are grouped by the colour of their
+background; pairs from one group and from two are to be told apart by the cosine of S(x). The
+captions, which speak of the flower, are the baseline: S should know what they do not say.
+"""
+
+import argparse
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from sklearn.cluster import KMeans
+from sklearn.metrics import roc_auc_score
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from t2i.synthesizer import Synthesizer
+from t2i.text import MAX_CHARACTERS
+from training.data import DATASETS, CaptionedImages, load_data
+from training.options import run_script
+from training.state import write_json
+
+CLUSTERS, FOLDS, PAIRS = 100, 5, 10_000
+BORDER = 1 / 8  # of the side: the frame whose mean colour stands for the background
+
+
+@dataclass(frozen=True)
+class Verification:
+    """ROC AUC, mean and deviation over the folds, of the cosines of S and of the captions' embeddings."""
+
+    style: float
+    style_deviation: float
+    caption: float
+    caption_deviation: float
+    photographs: int
+    clusters: int
+    pairs: int
+
+
+def background_colour(images: np.ndarray) -> np.ndarray:
+    """Mean colour (N, 3) of a frame along the upper, left and right edges of uint8 (N, S, S, 3).
+
+    The lower edge is left out: stems and leaves stand there.
+    """
+    size = images.shape[1]
+    width = round(size * BORDER)
+    frame = np.zeros((size, size), bool)
+    frame[:width] = frame[:, :width] = frame[:, size - width :] = True
+    return images[:, frame].reshape(len(images), -1, 3).mean(1)
+
+
+def draw_pairs(clusters: np.ndarray, count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """`count` pairs (count, 2) of different rows, half of them of one cluster, and which are (count,)."""
+    rng = np.random.default_rng(seed)
+    first, second = np.triu_indices(len(clusters), 1)
+    together = clusters[first] == clusters[second]
+    picks = [np.flatnonzero(group) for group in (together, ~together)]
+    half = min(count // 2, *map(len, picks))
+    if half < FOLDS:
+        raise ValueError(f"Only {half} pairs of photographs share a cluster; use fewer --clusters or more photographs.")
+    chosen = rng.permutation(np.concatenate([rng.choice(group, half, replace=False) for group in picks]))
+    return np.stack([first[chosen], second[chosen]], 1), together[chosen]
+
+
+def verification_auc(vectors: Tensor, pairs: np.ndarray, together: np.ndarray) -> tuple[float, float]:
+    """ROC AUC of the cosine of vectors (N, D), mean and deviation over folds of the pairs."""
+    unit = normalize(vectors.float()).numpy()
+    cosine = (unit[pairs[:, 0]] * unit[pairs[:, 1]]).sum(1)
+    folds = np.array_split(np.arange(len(pairs)), FOLDS)
+    areas = [roc_auc_score(together[fold], cosine[fold]) for fold in folds]
+    return float(np.mean(areas)), float(np.std(areas))
+
+
+def verify(synthesizer: Synthesizer, data: CaptionedImages, clusters: int = CLUSTERS, seed: int = 0) -> Verification:
+    """Background verification on `data`, photographs that neither G nor S was trained on."""
+    images = np.ascontiguousarray(data.images)
+    groups = KMeans(clusters, n_init=10, random_state=seed).fit_predict(background_colour(images))
+    pairs, together = draw_pairs(groups, PAIRS, seed)
+    style = synthesizer.encode_style([Image.fromarray(image) for image in images])
+    rng = np.random.default_rng(seed)
+    captions = [str(rng.choice(texts))[:MAX_CHARACTERS] for texts in data.captions]
+    text = synthesizer.encode_text(captions)
+    areas = [area for vectors in (style, text) for area in verification_auc(vectors, pairs, together)]
+    return Verification(*areas, photographs=len(images), clusters=clusters, pairs=len(pairs))
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
+    parser.add_argument("--model", help="a folder of weights or owner/repo (default: the bundled weights)")
+    parser.add_argument("--data", choices=DATASETS, default="oxford102")
+    parser.add_argument("--root", type=Path, help="folder of the data set")
+    parser.add_argument("--split", default="test", help="photographs to pair (default: %(default)s)")
+    parser.add_argument("--clusters", type=int, default=CLUSTERS, help="groups of background colour (default: 100)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, help="JSON file to write")
+    options = parser.parse_args(arguments)
+    synthesizer = Synthesizer.from_pretrained(options.model)
+    data = load_data(options.data, options.root, synthesizer.config.model.image_size)
+    result = asdict(verify(synthesizer, data.split(options.split), options.clusters, options.seed))
+    print(json.dumps(result, indent=2))
+    if options.out:
+        write_json(options.out, result)
+
+
+if __name__ == "__main__":
+    torch.set_grad_enabled(False)
+    run_script(main)

@@ -1,0 +1,167 @@
+"""Train the style encoder: python -m training.style --model weights --root DIR --out runs/style
+
+S(x) reads from a picture the noise that would draw it (Reed et al. 2016, arXiv 1605.05396, section
+4.4): G is frozen, S learns from G's own pictures. On photographs, what S reads is their style.
+"""
+
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from t2i.config import SnapshotConfig
+from t2i.models import Generator, StyleEncoder, count_parameters, fold_batch_norm
+from t2i.snapshot import GENERATOR, STYLE_ENCODER, load_generator, load_text_encoder, read_config
+from training.data import CaptionedImages, load_data
+from training.embeddings import embed_captions, weights_digest
+from training.export import save_network
+from training.loop import Trainer, check_finite, train
+from training.losses import style_loss
+from training.options import add_fields, apply_fields, common_parser, run_script
+from training.randomness import step_noise, step_rng
+from training.state import claim_folder, write_json
+
+NOISE, TEXT, HELD_OUT, SPECKLE = range(11, 15)  # streams of step-keyed randomness
+HELD_OUT_IMAGES = 1024
+FREE = ("images", "lr", "tick_images")  # on resuming
+
+
+@dataclass(frozen=True)
+class StyleConfig:
+    """How S is trained. `images` is the length of the run; the learning rate falls to 0 as a cosine.
+
+    `speckle` is the deviation of noise added to what S sees: it keeps S from reading what only a
+    computer could see in a drawn picture, and no photograph has.
+    """
+
+    split: str = "trainval"
+    images: int = 600_000
+    batch_size: int = 64
+    lr: float = 1e-3
+    speckle: float = 0.0
+    precision: str = "fp32"
+    seed: int = 0
+    tick_images: int = 50_000
+
+    def __post_init__(self):
+        if self.precision not in ("fp32", "bf16"):
+            raise ValueError(f"--precision is {self.precision!r}; choose fp32 or bf16.")
+
+
+class StyleTrainer(Trainer):
+    """Draw pictures of known noise, ask S for the noise."""
+
+    def __init__(
+        self, generator: Generator, sizes: SnapshotConfig, phi: Tensor, held_out: Tensor, config: StyleConfig,
+        device: torch.device,
+    ):  # fmt: skip
+        """`phi` (M, D) embeddings of training captions, `held_out` of captions never trained on."""
+        self.config, self.device, self.batch_size = config, device, config.batch_size
+        self.sizes = sizes.model
+        self.interpolate = "int" in sizes.variant
+        self.phi, self.held_out = phi.to(device), held_out.to(device)
+        self.G = fold_batch_norm(generator.eval()).to(device, memory_format=torch.channels_last).requires_grad_(False)
+        torch.manual_seed(config.seed)
+        self.S = StyleEncoder(self.sizes).to(device, memory_format=torch.channels_last)
+        self.optimizer = torch.optim.AdamW(self.S.parameters(), lr=config.lr, weight_decay=0.01, fused=True)
+        self.parts = {"S": self.S, "optimizer": self.optimizer}
+
+    def step(self, step: int) -> dict[str, Tensor]:
+        n, seed = self.batch_size, self.config.seed
+        for group in self.optimizer.param_groups:
+            share = min(step * n / self.config.images, 1)
+            group["lr"] = self.config.lr * (1 + math.cos(math.pi * share)) / 2
+        z = step_noise((n, self.sizes.noise_size), seed, step, NOISE).to(self.device)
+        images = self.draw(z, self._text(n, step_rng(seed, step, TEXT)))
+        if self.config.speckle:
+            images = images + self.config.speckle * step_noise(images.shape, seed, step, SPECKLE).to(self.device)
+        with self._autocast():
+            read = self.S(images)
+        loss = style_loss(read.float(), z)
+        check_finite(step, loss=loss)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self.optimizer.step()
+        return {"loss": loss}
+
+    def _text(self, count: int, rng: np.random.Generator) -> Tensor:
+        """Single captions; where G was trained on interpolated text, a third of the rows are that."""
+        phi = self.phi[torch.from_numpy(rng.integers(len(self.phi), size=count)).to(self.device)].float()
+        if self.interpolate:
+            third = count // 3
+            phi[:third] = (phi[:third] + phi[third : 2 * third]) / 2
+        return phi
+
+    @torch.no_grad()
+    def draw(self, z: Tensor, phi: Tensor) -> Tensor:
+        with self._autocast():
+            return self.G(z, phi).float()
+
+    def _autocast(self):
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bf16")
+
+    @torch.no_grad()
+    def tick(self, images: int, folder: Path) -> dict[str, float]:
+        return {"r2_held_out": self.recovery()}
+
+    @torch.no_grad()
+    def recovery(self, count: int = HELD_OUT_IMAGES) -> float:
+        """R^2 over all of z on pictures, in float32, of captions and noise that S has not seen."""
+        self.S.eval()
+        rng = step_rng(self.config.seed, 0, HELD_OUT)
+        rows = torch.from_numpy(rng.integers(len(self.held_out), size=count)).to(self.device)
+        z = torch.from_numpy(rng.standard_normal((count, self.sizes.noise_size), dtype=np.float32)).to(self.device)
+        parts = zip(z.split(64), self.held_out[rows].float().split(64))
+        read = torch.cat([self.S(self.G(noise, phi)) for noise, phi in parts])
+        self.S.train()
+        return 1 - float((read - z).square().sum() / (z - z.mean(0)).square().sum())
+
+
+def build_trainer(data: CaptionedImages, model: Path, config: StyleConfig, device: str) -> StyleTrainer:
+    """Everything a run needs, at step 0, for the generator of the snapshot `model`."""
+    sizes = read_config(model)
+    encoder = load_text_encoder(model, sizes.text_encoder).to(device)
+    phi, held_out = (embed_captions(encoder, data.split(name)) for name in (config.split, "test"))
+    return StyleTrainer(load_generator(model, sizes), sizes, phi, held_out, config, torch.device(device))
+
+
+def train_style(
+    data: CaptionedImages, model: Path, config: StyleConfig, out: Path, device: str = "cpu",
+    max_minutes: float | None = None,
+) -> bool:  # fmt: skip
+    """Train S for the snapshot `model` into the folder `out`, or go on there; True when the run is complete.
+
+    A complete run leaves `style_encoder.safetensors` and `metrics.json`.
+    """
+    trainer = build_trainer(data, model, config, device)
+    claim_folder(out, {"data": data.name, "generator": weights_digest(trainer.G)} | asdict(config), FREE)
+    seen = train(trainer, out, config.images, config.tick_images, config.tick_images, max_minutes)
+    if seen < config.images:
+        return False
+    save_network(trainer.S, out / STYLE_ENCODER)
+    write_json(out / "metrics.json", {"r2_held_out": trainer.recovery(), "n": HELD_OUT_IMAGES, "images": config.images})
+    return True
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = common_parser(__doc__.splitlines()[0])
+    parser.add_argument("--model", type=Path, default=Path("weights"), help=f"snapshot with {GENERATOR}")
+    add_fields(parser, StyleConfig(), precision="fp32 or bf16")
+    options = parser.parse_args(arguments)
+    config = apply_fields(StyleConfig(), options)
+    data = load_data(options.data, options.root, read_config(options.model).model.image_size)
+    if options.dry_run:
+        trainer = build_trainer(data.thin(512), options.model, config, options.device)
+        print(f"{config}\nS {count_parameters(trainer.S):,} parameters")
+        print({k: round(v.item(), 4) for k, v in trainer.step(0).items()})
+    elif train_style(data, options.model, config, options.out, options.device, options.max_minutes):
+        print(f"S written: {options.out / STYLE_ENCODER}")
+    else:
+        print(f"Stopped; the same command goes on from {options.out}.")
+
+
+if __name__ == "__main__":
+    run_script(main)
