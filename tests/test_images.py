@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageFont
 
-from t2i.images import enlarge, make_grid, parameters_text, read_parameters, save_png, to_images
+from t2i.images import enlarge, labelled_grid, make_grid, parameters_text, read_parameters, save_png, to_images, wrap
 
 
 def test_values_from_minus_one_to_one_become_bytes():
@@ -23,6 +23,57 @@ def test_enlarging_keeps_pixels_crisp():
     image = Image.fromarray(np.arange(12, dtype=np.uint8).reshape(2, 2, 3))
     big = np.asarray(enlarge(image, 3))
     assert (big == np.asarray(image).repeat(3, 0).repeat(3, 1)).all()
+
+
+COLOURS = [(k, 255 - k, 99) for k in range(6)]
+
+
+def squares(count: int = 6) -> list[Image.Image]:
+    return [Image.new("RGB", (64, 64), colour) for colour in COLOURS[:count]]
+
+
+def places(figure: Image.Image, colour: tuple[int, int, int]) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom of all pixels of a colour."""
+    rows, columns = np.nonzero((np.asarray(figure) == colour).all(-1))
+    return columns.min(), rows.min(), columns.max() + 1, rows.max() + 1
+
+
+def test_labelled_grid_lays_rows_and_columns_enlarged_beside_their_labels():
+    figure = labelled_grid(squares(), ["a red flower", "a blue flower"], ["seed 7", "seed 8", "seed 9"], scale=2)
+    boxes = [places(figure, colour) for colour in COLOURS]
+    assert all((right - left, bottom - top) == (128, 128) for left, top, right, bottom in boxes)
+    assert boxes[0][0] == boxes[3][0] < boxes[1][0] == boxes[4][0] < boxes[2][0]
+    assert boxes[0][1] == boxes[1][1] == boxes[2][1] < boxes[3][1]
+    left, top = boxes[0][:2]
+    dark = np.asarray(figure.convert("L")) < 64
+    assert dark[top:, :left].any() and dark[:top, left:].any() and not dark[:top, :left].any()
+
+
+def test_labelled_grid_without_row_labels_needs_no_room_for_them():
+    assert places(labelled_grid(squares(2), [""], ["a", "b"]), COLOURS[0])[0] < 20
+
+
+def test_long_row_labels_push_the_rows_apart():
+    figure = labelled_grid(squares(2), ["petals " * 28] * 2, ["seed 7"], scale=1)
+    assert places(figure, COLOURS[1])[1] - places(figure, COLOURS[0])[1] > 128
+
+
+@pytest.mark.parametrize("label", ["цветок 花 🌸 فحص", "a\x00b\ud800\r\n\tc", "x" * 400, ""])
+def test_any_text_can_be_a_label(label):
+    labelled_grid(squares(1), [label], [label])
+
+
+def test_labels_are_wrapped_between_words_and_within_long_ones():
+    font = ImageFont.load_default(14)
+    lines = wrap("a flower with many thin\x00petals and a " + "z" * 40, 90, font).split("\n")
+    assert all(font.getlength(line) <= 90 for line in lines)
+    assert " ".join(lines).startswith("a flower with many thin petals and a ") and "".join(lines).count("z") == 40
+    assert len(lines) > 4
+
+
+def test_labelled_grid_wants_a_picture_for_each_place():
+    with pytest.raises(ValueError, match="5 pictures for 2 x 3 labels"):
+        labelled_grid(squares(5), ["a", "b"], ["c", "d", "e"])
 
 
 @pytest.mark.parametrize("caption", ["a pink flower", "two\nlines, Seed: 3", "ünïcode 🌸"])
