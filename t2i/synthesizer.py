@@ -19,6 +19,7 @@ from t2i.photos import to_pixels
 from t2i.snapshot import (
     DISCRIMINATOR,
     GENERATOR,
+    PHOTOS,
     STYLE_ENCODER,
     TEXT_ENCODER,
     digest,
@@ -32,6 +33,7 @@ from t2i.snapshot import (
 from t2i.text import CharCnnRnn, captions_to_indices, clean_caption
 
 MAX_SEED = 2**32 - 1
+PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 REMEMBERED = 1024  # captions whose embeddings are kept: 4 MB
 
 
@@ -88,6 +90,17 @@ class Synthesizer:
     def examples(self) -> tuple[str, ...]:
         """Captions that the model's makers suggest."""
         return self.config.examples
+
+    @property
+    def has_style(self) -> bool:
+        """Whether `encode_style` and `transfer_style` can be used: the model has a style encoder."""
+        return self._style_encoder is not None
+
+    @property
+    def photos(self) -> list[Path]:
+        """Photographs to try the style of that lie beside the weights, by name."""
+        found = (self._folder / PHOTOS).glob("*") if self._folder else []
+        return sorted(file for file in found if file.suffix.lower() in PHOTO_SUFFIXES)
 
     def generate(self, captions: str | Sequence[str], seeds: int | Sequence[int] = 0) -> list[Image.Image]:
         """RGB pictures of `image_size` pixels; `info["parameters"]` of each tells caption, seed and model.
