@@ -8,6 +8,7 @@ from threading import Lock
 import torch
 from PIL import Image
 from torch import Tensor
+from torch.nn.functional import normalize
 
 from t2i.config import SnapshotConfig
 from t2i.explanation import Explanation, WordEffect, difference
@@ -168,11 +169,13 @@ class Synthesizer:
     def transfer_style(self, image: Image.Image, captions: str | Sequence[str]) -> list[Image.Image]:
         """A picture of each caption in the style of `image`: G(S(x), phi(t)), section 4.4 of the paper.
 
-        ValueError as in `encode_style` and `generate`.
+        The style is brought to the length of G's noise: unsure of a photograph, S answers with short
+        vectors, for which G draws a mean of all styles. ValueError as in `encode_style` and `generate`.
         """
         captions = [captions] if isinstance(captions, str) else list(captions)
         phi = self.encode_text(captions)
-        images = self.generate_from(self.encode_style(image).expand(len(captions), -1), phi)
+        z = normalize(self.encode_style(image)) * self.config.model.noise_size**0.5
+        images = self.generate_from(z.expand(len(captions), -1), phi)
         for drawn, caption in zip(images, captions):
             drawn.info["parameters"] = parameters_text(caption, None, drawn.size, self.name, style="photograph")
         return images

@@ -15,8 +15,9 @@ from training.presets import GanConfig
 from training.randomness import step_noise, step_rng
 
 NOISE, CALIBRATION, REAL, FAKE, FAKE_FOR_G, SPECKLE = range(1, 7)  # streams of step-keyed randomness
-
-SPECKLE_SIZE = 0.15
+SPECKLE_SIZE = 0.1  # deviation of the noise over the pictures that S reads: hides what no eye could see
+STYLE_LR = 1e-3
+TERMS = ("diversity", "readable")
 FAR_STEP = 10**9  # batches that no run reaches, for statistics and pictures of the data
 
 
@@ -47,7 +48,7 @@ class GanTrainer(Trainer):
         }  # fmt: skip
         if config.readable:
             self.S = StyleEncoder(self.sizes).to(device, memory_format=torch.channels_last)
-            self.S_optimizer = torch.optim.Adam(self.S.parameters(), lr=config.style_lr, fused=True)
+            self.S_optimizer = torch.optim.Adam(self.S.parameters(), lr=STYLE_LR, fused=True)
             self.parts |= {"S": self.S, "S_optimizer": self.S_optimizer}
 
     def step(self, step: int) -> dict[str, Tensor]:
@@ -66,26 +67,36 @@ class GanTrainer(Trainer):
         self.D.requires_grad_(False)
         with self._autocast():
             logits = self.D(self._seen(fakes, step, FAKE_FOR_G), phi)
-        G_loss = generator_loss(logits.float())
-        losses = {"D_loss": D_loss, "G_loss": G_loss}
-        if self.config.diversity:
-            first, second = pairs
-            losses["diversity"] = diversity_loss(
-                fakes[first].float(), fakes[second].float(), z[first], z[second], self.config.diversity_cells
-            )
-            G_loss = G_loss + self.config.diversity * losses["diversity"]
-        if self.config.readable:
-            losses["unread"] = style_loss(self._read(fakes, step), z)
-            G_loss = G_loss + self.config.readable * losses["unread"]
-            self.S_optimizer.zero_grad(set_to_none=True)
+        losses = {"D_loss": D_loss, "G_loss": generator_loss(logits.float())} | self._terms(fakes, z, pairs, step)
+        G_loss = losses["G_loss"] + sum(getattr(self.config, name) * losses[name] for name in TERMS if name in losses)
         check_finite(step, G_loss=G_loss)
         self._update(self.G_optimizer, G_loss)
         if self.config.readable:
             self.S_optimizer.step()
+            self.S_optimizer.zero_grad(set_to_none=True)
         self.D.requires_grad_(True)
         self.ema.update_parameters(self.G)
         means = {f"p_{k}": v.sigmoid().mean() for k, v in {"real": real, "wrong": wrong, "fake": fake}.items()}
         return losses | means
+
+    def _terms(self, fakes: Tensor, z: Tensor, pairs: tuple[slice, slice], step: int) -> dict[str, Tensor]:
+        """What G is asked for beside deceiving D, where the settings ask for it, by the setting's name.
+
+        One backward pass serves S, too: its gradient is that of its own loss times the weight, and
+        Adam does not see the difference.
+        """
+        terms = {}
+        if self.config.diversity:
+            first, second = pairs
+            terms["diversity"] = diversity_loss(
+                fakes[first].float(), fakes[second].float(), z[first], z[second], self.config.diversity_cells
+            )
+        if self.config.readable:
+            speckle = step_noise(fakes.shape, self.config.seed, step, SPECKLE).to(self.device)
+            with self._autocast():
+                read = self.S(fakes + SPECKLE_SIZE * speckle)
+            terms["readable"] = style_loss(read.float(), z)
+        return terms
 
     def _text_for_G(self, batch: Batch) -> tuple[Tensor, tuple[slice, slice]]:
         """The batch's text, then what only G sees; and two slices of equal text for the diversity term.
@@ -115,12 +126,6 @@ class GanTrainer(Trainer):
             wrong = self.D.judge(features, code[partner])
             fake = self.D.judge(self.D.trunk(fakes), code)
         return real.float(), wrong.float(), fake.float()
-
-    def _read(self, fakes: Tensor, step: int) -> Tensor:
-        """The noise that S reads from the fakes, through noise that hides what no eye could see."""
-        speckle = step_noise(fakes.shape, self.config.seed, step, SPECKLE).to(self.device)
-        with self._autocast():
-            return self.S(fakes + SPECKLE_SIZE * speckle).float()
 
     def _seen(self, images: Tensor, step: int, stream: int) -> Tensor:
         """The pictures as D sees them."""

@@ -1,4 +1,4 @@
-"""Does the picture have the colour that the caption names? A small probe fitted on photographs."""
+"""Colours of pictures: is the flower's the one that the caption names, and what is the background's?"""
 
 import re
 from collections import Counter
@@ -13,6 +13,7 @@ from training.data import CaptionedImages
 
 COLOURS = ("red", "orange", "yellow", "pink", "purple", "blue", "white")
 BINS = (18, 4, 4)  # of hue, saturation and value
+BORDER = 1 / 8  # of the side: the frame whose mean colour stands for the background
 _ANY = "|".join(COLOURS)
 _NAMED = re.compile(
     rf"\b(?:{_ANY})(?: colou?red)? (?:petal|flower)s?\b"  # "yellow petals"
@@ -62,3 +63,16 @@ def coloured_captions(data: CaptionedImages, count: int, seed: int = 0) -> list[
     found = [(k, c, petal_colour(c)) for k, captions in enumerate(data.captions) for c in captions if petal_colour(c)]
     order = np.random.default_rng(seed).permutation(len(found))[:count]
     return [found[k] for k in order]
+
+
+def background_mask(size: int) -> np.ndarray:
+    """True (size, size) in a frame along the upper, left and right edges; below stand stems and leaves."""
+    width = round(size * BORDER)
+    mask = np.zeros((size, size), bool)
+    mask[:width] = mask[:, :width] = mask[:, size - width :] = True
+    return mask
+
+
+def background_colour(images: np.ndarray) -> np.ndarray:
+    """Mean colour (N, 3) of the background's frame in uint8 (N, S, S, 3)."""
+    return images[:, background_mask(images.shape[1])].mean(1)

@@ -20,12 +20,12 @@ from torch.nn.functional import normalize
 
 from t2i.synthesizer import Synthesizer
 from t2i.text import MAX_CHARACTERS
+from training.colour import background_colour
 from training.data import DATASETS, CaptionedImages, load_data
 from training.options import run_script
 from training.state import write_json
 
 CLUSTERS, FOLDS, PAIRS = 100, 5, 10_000
-BORDER = 1 / 8  # of the side: the frame whose mean colour stands for the background
 
 
 @dataclass(frozen=True)
@@ -39,18 +39,6 @@ class Verification:
     photographs: int
     clusters: int
     pairs: int
-
-
-def background_colour(images: np.ndarray) -> np.ndarray:
-    """Mean colour (N, 3) of a frame along the upper, left and right edges of uint8 (N, S, S, 3).
-
-    The lower edge is left out: stems and leaves stand there.
-    """
-    size = images.shape[1]
-    width = round(size * BORDER)
-    frame = np.zeros((size, size), bool)
-    frame[:width] = frame[:, :width] = frame[:, size - width :] = True
-    return images[:, frame].reshape(len(images), -1, 3).mean(1)
 
 
 def draw_pairs(clusters: np.ndarray, count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

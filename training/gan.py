@@ -28,7 +28,9 @@ from training.randomness import step_noise
 from training.state import claim_folder
 
 GRID, GRID_NOISE = 8, 100  # captions and seeds of the sample grid; its stream of randomness
-FREE = ("epochs", "lr", "halve_lr_epochs", "diversity", "diversity_cells", "augment", "tick_epochs")  # on resuming
+FREE = (  # may change when a run is resumed
+    "epochs", "lr", "halve_lr_epochs", "diversity", "diversity_cells", "readable", "augment", "tick_epochs",
+)  # fmt: skip
 
 
 class GridTrainer(GanTrainer):

@@ -12,8 +12,9 @@ class GanConfig:
     `load_size` is the side of the decoded pictures, of which random `image_size` crops are taken.
     The learning rate halves every `halve_lr_epochs`; an epoch is as many images as the split has.
     `ema_images` is the half-life of the averaged weights, in images. `diversity` weighs a term that
-    keeps G from ignoring its noise, `augment` shifts and partly hides what D sees; the paper has
-    neither.
+    keeps G from ignoring its noise, `readable` one that keeps the noise readable in the picture, by
+    a style encoder trained alongside; `augment` shifts and partly hides what D sees. The paper has
+    none of them.
     """
 
     variant: str = "int-cls"
@@ -32,7 +33,6 @@ class GanConfig:
     diversity: float = 0.0
     diversity_cells: int = 8
     readable: float = 0.0
-    style_lr: float = 1e-3
     augment: bool = False
     precision: str = "fp32"
     seed: int = 0
@@ -90,12 +90,12 @@ EXAMPLES = {  # sentences that the page suggests for a model of this data
 PRESETS = {
     "paper": GanConfig(),
     "cpu": GanConfig(
-        load_size=68, generator_channels=48, discriminator_channels=48, captions_per_image=1, epochs=145,
-        halve_lr_epochs=100, diversity=0.2, augment=True, precision="bf16",
+        load_size=68, generator_channels=48, discriminator_channels=48, captions_per_image=1, epochs=160,
+        halve_lr_epochs=100, diversity=0.2, readable=1.0, augment=True, precision="bf16",
     ),
     "small": GanConfig(
-        load_size=68, generator_channels=24, discriminator_channels=24, captions_per_image=1, epochs=60,
-        halve_lr_epochs=40, diversity=0.2, augment=True, precision="bf16",
+        load_size=68, generator_channels=24, discriminator_channels=24, captions_per_image=1, epochs=50,
+        halve_lr_epochs=40, diversity=0.2, readable=1.0, augment=True, precision="bf16",
     ),
     "smoke": GanConfig(generator_channels=8, discriminator_channels=8, batch_size=16, epochs=2, tick_epochs=1),
 }  # fmt: skip

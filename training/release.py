@@ -1,39 +1,51 @@
 """From data to bundled weights: python -m training.release --preset cpu --data oxford102 --root DIR -o weights
 
-Trains the text encoder and the GAN, exports, measures, writes the model card. The same command
-goes on where it stopped; finished stages are not repeated.
+Trains the text encoder, the GAN, its style encoder, and the four variants at a smaller preset for
+comparison; exports, measures, writes the model card. The same command goes on where it stopped;
+finished stages are not repeated.
 """
 
 import argparse
 import json
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from t2i.config import VARIANTS
 from t2i.images import make_grid
-from t2i.snapshot import read_config
+from t2i.snapshot import CONFIG, GENERATOR, STYLE_ENCODER, VARIANTS_FOLDER, read_config
 from t2i.synthesizer import Synthesizer
+from t2i.text import CharCnnRnn
+from training.adversarial import GanTrainer
 from training.card import write_card
-from training.data import DATASETS, load_data
+from training.data import DATASETS, CaptionedImages, load_data
+from training.disentangle import verify
 from training.embeddings import load_trained_encoder
-from training.evaluate import evaluate, load_trunk
+from training.evaluate import colour_fidelity, evaluate, load_trunk
 from training.gan import GRID, dry_run_gan, export_gan, grid_captions, train_gan
 from training.options import run_script
 from training.presets import PRESETS, GanConfig
 from training.state import atomic, write_json
+from training.style import PRESETS as STYLE_PRESETS
+from training.style import StyleConfig, train_style
 from training.text_encoder import LOAD_SIZE, TextTrainConfig, dry_run_text_encoder, train_text_encoder
 from training.text_encoder import PRESETS as TEXT_PRESETS
 
 
 @dataclass(frozen=True)
 class Release:
-    """What a release is made from, and where: `run` keeps the stages, `out` is what users load."""
+    """What a release is made from, and where: `run` keeps the stages, `out` is what users load.
+
+    `compared` is how the four variants for comparison are trained.
+    """
 
     text: TextTrainConfig
     gan: GanConfig
+    compared: GanConfig
+    style: StyleConfig
     data: str
     root: Path | None
     run: Path
@@ -53,11 +65,11 @@ def release(job: Release) -> bool:
             return False
     encoder = load_trained_encoder(text_run)
     data = load_data(job.data, job.root, job.gan.load_size)
-    gan_run = job.run / f"gan-{job.gan.variant}"
-    trainer = train_gan(data, encoder, job.gan, gan_run, job.device, job.max_minutes)
-    if trainer is None:
+    trainer = gan_stage(job, data, encoder, job.gan, job.run / f"gan-{job.gan.variant}", staged)
+    style = trainer and style_stage(job, staged, job.run / "style")
+    compared = style and compare_stage(job, encoder, staged)
+    if not compared:
         return False
-    export_gan(staged, trainer, encoder, data.name, gan_run)
     facts = {
         "data": job.data,
         "images_seen": trainer.total_images,
@@ -65,10 +77,55 @@ def release(job: Release) -> bool:
         "captions": grid_captions(data),
         "features": Path(job.text.features).name,
         "text_encoder": json.loads((text_run / "metrics.json").read_text()),
+        "style": style,
+        "variants": compared,
     }
     describe(job, staged, facts)
     install(staged, job.out)
     return True
+
+
+def gan_stage(
+    job: Release, data: CaptionedImages, encoder: CharCnnRnn, config: GanConfig, run: Path, folder: Path
+) -> GanTrainer | None:
+    """Train a GAN in `run` and export it to `folder`; None if the time ran out first."""
+    trainer = train_gan(data, encoder, config, run, job.device, job.max_minutes)
+    if trainer is not None:
+        export_gan(folder, trainer, encoder, data.name, run)
+    return trainer
+
+
+def style_stage(job: Release, snapshot: Path, run: Path) -> dict[str, Any] | None:
+    """Train the style encoder of a snapshot, put it there, and measure; None if the time ran out first."""
+    data = load_data(job.data, job.root, read_config(snapshot).model.image_size)
+    if not train_style(data, snapshot, job.style, run, job.device, job.max_minutes):
+        return None
+    shutil.copyfile(run / STYLE_ENCODER, snapshot / STYLE_ENCODER)
+    synthesizer = Synthesizer.from_pretrained(snapshot, device=job.device)
+    return json.loads((run / "metrics.json").read_text()) | asdict(verify(synthesizer, data.split("test")))
+
+
+def compare_stage(job: Release, encoder: CharCnnRnn, staged: Path) -> dict[str, Any] | None:
+    """Train and measure the four variants, put their generators into the snapshot; None if the time ran out first."""
+    figures = {}
+    data = load_data(job.data, job.root, job.compared.load_size)
+    for variant in VARIANTS:
+        run, config = job.run / f"compared-{variant}", replace(job.compared, variant=variant)
+        trainer = gan_stage(job, data, encoder, config, run, run / "snapshot")
+        style = trainer and style_stage(job, run / "snapshot", job.run / f"compared-{variant}-style")
+        if not style:
+            return None
+        folder = staged / VARIANTS_FOLDER / variant
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in (CONFIG, GENERATOR):
+            shutil.copyfile(run / "snapshot" / name, folder / name)
+        synthesizer = Synthesizer.from_pretrained(run / "snapshot", device=job.device)
+        pictures = load_data(job.data, job.root, job.compared.image_size)
+        figures[variant] = style | {
+            "images_seen": trainer.total_images,
+            "colour": colour_fidelity(synthesizer, pictures),
+        }
+    return figures
 
 
 def describe(job: Release, folder: Path, facts: dict) -> None:
@@ -85,9 +142,10 @@ def describe(job: Release, folder: Path, facts: dict) -> None:
 
 def install(staged: Path, out: Path) -> None:
     """Copy a finished snapshot over `out`, each file in one move."""
-    out.mkdir(parents=True, exist_ok=True)
-    for file in sorted(staged.iterdir()):
-        with atomic(out / file.name) as temporary:
+    for file in sorted(path for path in staged.rglob("*") if path.is_file()):
+        place = out / file.relative_to(staged)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with atomic(place) as temporary:
             shutil.copyfile(file, temporary)
 
 
@@ -110,6 +168,8 @@ def parse(arguments: list[str] | None) -> tuple[Release, bool]:
     )
     options = parser.parse_args(arguments)
     text, gan = TEXT_PRESETS[options.preset], replace(PRESETS[options.preset], variant=options.variant)
+    compared = PRESETS["smoke" if options.preset == "smoke" else "small"]
+    style = STYLE_PRESETS["smoke" if options.preset == "smoke" else "default"]
     command = f"python -m training.release --preset {options.preset} --data {options.data} --root DIR -o weights"
     if options.features:
         text = replace(text, features=options.features)
@@ -119,8 +179,8 @@ def parse(arguments: list[str] | None) -> tuple[Release, bool]:
         command += f" --epochs {options.epochs}"
     run = options.run or Path("runs") / f"release-{options.data}-{options.preset}"
     job = Release(
-        text, gan, options.data, options.root, run, options.out, options.trunk, options.device, command,
-        options.max_minutes,
+        text, gan, compared, style, options.data, options.root, run, options.out, options.trunk, options.device,
+        command, options.max_minutes,
     )  # fmt: skip
     return job, options.dry_run
 

@@ -36,12 +36,16 @@ def save_state(folder: Path, images: int, parts: dict[str, Any]) -> Path:
 
 
 def load_state(folder: Path, parts: dict[str, Any], device: torch.device) -> int:
-    """Load the newest state into the parts; the number of images seen, 0 where there is none."""
+    """Load the newest state into the parts; the number of images seen, 0 where there is none.
+
+    A part that the state lacks, since a changed setting has added it, stays as it is.
+    """
     if not state_files(folder):
         return 0
     state = torch.load(state_files(folder)[-1], map_location=device, weights_only=True)
     for name, part in parts.items():
-        part.load_state_dict(state["parts"][name])
+        if name in state["parts"]:
+            part.load_state_dict(state["parts"][name])
     return state["images"]
 
 

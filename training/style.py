@@ -2,6 +2,10 @@
 
 S(x) reads from a picture the noise that would draw it (Reed et al. 2016, arXiv 1605.05396, section
 4.4): G is frozen, S learns from G's own pictures. On photographs, what S reads is their style.
+
+Two things are ours. The generators were trained so that their noise stays readable (`readable` in
+training/presets.py). And half of what S sees are photographs in the colours of drawn pictures, so
+that it reads from real photographs, too, what both have in common: layout and background.
 """
 
 import math
@@ -10,11 +14,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from t2i.config import SnapshotConfig
 from t2i.models import Generator, StyleEncoder, count_parameters, fold_batch_norm
 from t2i.snapshot import GENERATOR, STYLE_ENCODER, load_generator, load_text_encoder, read_config
+from training.colour import background_mask
 from training.data import CaptionedImages, load_data
 from training.embeddings import embed_captions, weights_digest
 from training.export import save_network
@@ -24,8 +30,9 @@ from training.options import add_fields, apply_fields, common_parser, run_script
 from training.randomness import step_noise, step_rng
 from training.state import claim_folder, write_json
 
-NOISE, TEXT, HELD_OUT, SPECKLE = range(11, 15)  # streams of step-keyed randomness
+NOISE, TEXT, HELD_OUT, PHOTOGRAPHS = range(11, 15)  # streams of step-keyed randomness
 HELD_OUT_IMAGES = 1024
+CELLS = 4  # a side: how coarse the colours are that photographs take over
 FREE = ("images", "lr", "tick_images")  # on resuming
 
 
@@ -33,36 +40,42 @@ FREE = ("images", "lr", "tick_images")  # on resuming
 class StyleConfig:
     """How S is trained. `images` is the length of the run; the learning rate falls to 0 as a cosine.
 
-    `speckle` is the deviation of noise added to what S sees: it keeps S from reading what only a
-    computer could see in a drawn picture, and no photograph has.
+    `photographs` is the share of the batch that S sees as recoloured photographs.
     """
 
     split: str = "trainval"
-    images: int = 600_000
+    images: int = 150_000
     batch_size: int = 64
     lr: float = 1e-3
-    speckle: float = 0.0
+    photographs: float = 0.5
     precision: str = "fp32"
     seed: int = 0
-    tick_images: int = 50_000
+    tick_images: int = 25_000
 
     def __post_init__(self):
         if self.precision not in ("fp32", "bf16"):
             raise ValueError(f"--precision is {self.precision!r}; choose fp32 or bf16.")
 
 
+PRESETS = {
+    "default": StyleConfig(),
+    "smoke": StyleConfig(images=1280, batch_size=32, tick_images=640),
+}
+
+
 class StyleTrainer(Trainer):
     """Draw pictures of known noise, ask S for the noise."""
 
     def __init__(
-        self, generator: Generator, sizes: SnapshotConfig, phi: Tensor, held_out: Tensor, config: StyleConfig,
-        device: torch.device,
+        self, generator: Generator, sizes: SnapshotConfig, phi: Tensor, held_out: Tensor, images: Tensor,
+        config: StyleConfig, device: torch.device,
     ):  # fmt: skip
-        """`phi` (M, D) embeddings of training captions, `held_out` of captions never trained on."""
+        """`phi` (M, D) embeddings of training captions, `held_out` of captions never trained on, `images`
+        uint8 (N, S, S, 3) training photographs."""
         self.config, self.device, self.batch_size = config, device, config.batch_size
         self.sizes = sizes.model
         self.interpolate = "int" in sizes.variant
-        self.phi, self.held_out = phi.to(device), held_out.to(device)
+        self.phi, self.held_out, self.images = phi.to(device), held_out.to(device), images.to(device)
         self.G = fold_batch_norm(generator.eval()).to(device, memory_format=torch.channels_last).requires_grad_(False)
         torch.manual_seed(config.seed)
         self.S = StyleEncoder(self.sizes).to(device, memory_format=torch.channels_last)
@@ -76,8 +89,8 @@ class StyleTrainer(Trainer):
             group["lr"] = self.config.lr * (1 + math.cos(math.pi * share)) / 2
         z = step_noise((n, self.sizes.noise_size), seed, step, NOISE).to(self.device)
         images = self.draw(z, self._text(n, step_rng(seed, step, TEXT)))
-        if self.config.speckle:
-            images = images + self.config.speckle * step_noise(images.shape, seed, step, SPECKLE).to(self.device)
+        count = round(self.config.photographs * n)
+        images[:count] = recolour(self._photographs(count, step_rng(seed, step, PHOTOGRAPHS)), images[:count])
         with self._autocast():
             read = self.S(images)
         loss = style_loss(read.float(), z)
@@ -94,6 +107,13 @@ class StyleTrainer(Trainer):
             third = count // 3
             phi[:third] = (phi[:third] + phi[third : 2 * third]) / 2
         return phi
+
+    def _photographs(self, count: int, rng: np.random.Generator) -> Tensor:
+        """Training photographs (count, 3, S, S) in [-1, 1], half of them mirrored."""
+        rows = torch.from_numpy(rng.integers(len(self.images), size=count)).to(self.device)
+        pictures = self.images[rows].permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
+        mirrored = torch.from_numpy(rng.random(count) < 0.5).to(self.device)
+        return torch.where(mirrored[:, None, None, None], pictures.flip(3), pictures)
 
     @torch.no_grad()
     def draw(self, z: Tensor, phi: Tensor) -> Tensor:
@@ -120,12 +140,27 @@ class StyleTrainer(Trainer):
         return 1 - float((read - z).square().sum() / (z - z.mean(0)).square().sum())
 
 
+def recolour(photographs: Tensor, drawn: Tensor) -> Tensor:
+    """Photographs in the coarse colours of drawn pictures, both (N, 3, S, S) in [-1, 1].
+
+    The first half takes over the means of 4x4 cells, the rest the mean of the background's frame:
+    the details, and with them most of what the caption speaks of, stay the photograph's.
+    """
+    half, change = len(drawn) // 2, drawn - photographs
+    cells = F.interpolate(F.adaptive_avg_pool2d(change[:half], CELLS), change.shape[2:], mode="bilinear")
+    frame = torch.from_numpy(background_mask(change.shape[3])).to(change.device)
+    ground = change[half:, :, frame].mean(2)[:, :, None, None].expand_as(change[half:])
+    return (photographs + torch.cat([cells, ground])).clamp(-1, 1)
+
+
 def build_trainer(data: CaptionedImages, model: Path, config: StyleConfig, device: str) -> StyleTrainer:
     """Everything a run needs, at step 0, for the generator of the snapshot `model`."""
     sizes = read_config(model)
     encoder = load_text_encoder(model, sizes.text_encoder).to(device)
-    phi, held_out = (embed_captions(encoder, data.split(name)) for name in (config.split, "test"))
-    return StyleTrainer(load_generator(model, sizes), sizes, phi, held_out, config, torch.device(device))
+    part = data.split(config.split)
+    phi, held_out = (embed_captions(encoder, captioned) for captioned in (part, data.split("test")))
+    images = torch.from_numpy(np.ascontiguousarray(part.images))
+    return StyleTrainer(load_generator(model, sizes), sizes, phi, held_out, images, config, torch.device(device))
 
 
 def train_style(
@@ -148,10 +183,11 @@ def train_style(
 
 def main(arguments: list[str] | None = None) -> None:
     parser = common_parser(__doc__.splitlines()[0])
+    parser.add_argument("--preset", choices=PRESETS, default="default")
     parser.add_argument("--model", type=Path, default=Path("weights"), help=f"snapshot with {GENERATOR}")
     add_fields(parser, StyleConfig(), precision="fp32 or bf16")
     options = parser.parse_args(arguments)
-    config = apply_fields(StyleConfig(), options)
+    config = apply_fields(PRESETS[options.preset], options)
     data = load_data(options.data, options.root, read_config(options.model).model.image_size)
     if options.dry_run:
         trainer = build_trainer(data.thin(512), options.model, config, options.device)
