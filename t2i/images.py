@@ -5,6 +5,7 @@ import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
 from torch import Tensor
@@ -103,7 +104,7 @@ def enlarge(image: Image.Image, factor: int) -> Image.Image:
     return image.resize((image.width * factor, image.height * factor), Image.Resampling.NEAREST)
 
 
-def save_png(image: Image.Image, file: str | Path, parameters: str) -> None:
+def save_png(image: Image.Image, file: str | Path | BinaryIO, parameters: str) -> None:
     """Write a PNG whose text field `parameters` tells how it was made."""
     info = PngImagePlugin.PngInfo()
     info.add_itxt("parameters", parameters)
