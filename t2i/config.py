@@ -3,7 +3,8 @@
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
-VARIANTS = ("gan", "cls", "int", "int-cls")
+TITLES = {"gan": "GAN", "cls": "GAN-CLS", "int": "GAN-INT", "int-cls": "GAN-INT-CLS"}
+VARIANTS = tuple(TITLES)
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,11 @@ class SnapshotConfig:
                 f"model.text_size is {self.model.text_size} but text_encoder.text_size is "
                 f"{self.text_encoder.text_size}; they must be equal."
             )
+
+    @property
+    def title(self) -> str:
+        """The variant as the paper writes it."""
+        return TITLES[self.variant]
 
     def to_json(self) -> dict[str, Any]:
         """Plain types, ready for `json.dump`."""

@@ -60,8 +60,9 @@ def states(trainer):
         *(dataclasses.replace(SMOKE, variant=variant) for variant in VARIANTS),
         dataclasses.replace(SMOKE, diversity=0.25, augment=True, precision="bf16"),
         dataclasses.replace(SMOKE, variant="cls", diversity=0.25),
+        dataclasses.replace(SMOKE, readable=1.0),
     ],
-    ids=lambda c: f"{c.variant}-{c.precision}-{c.diversity}",
+    ids=lambda c: f"{c.variant}-{c.precision}-{c.diversity}-{c.readable}",
 )
 def test_gan_stopped_and_resumed_equals_a_straight_run(few, encoder, config, tmp_path):
     straight = gan.build_trainer(few, encoder, config, "cpu")
@@ -121,6 +122,22 @@ def test_pairs_of_the_diversity_term_share_their_text(few, encoder):
         phi, (first, second) = trainer._text_for_G(trainer.source.draw(0))
         assert len(phi[first]) == 4
         torch.testing.assert_close(phi[first], phi[second])
+
+
+def test_the_readable_term_teaches_the_style_encoder_and_G(few, encoder):
+    trainer = gan.build_trainer(few, encoder, dataclasses.replace(SMOKE, readable=1.0), "cpu")
+    losses = [trainer.step(k)["readable"].item() for k in range(40)]
+    assert sum(losses[-5:]) < sum(losses[:5])
+    plain = gan.build_trainer(few, encoder, SMOKE, "cpu")
+    assert "S" not in plain.parts and "readable" not in plain.step(0)
+
+
+def test_a_run_goes_on_with_a_term_that_it_did_not_have(few, encoder, tmp_path):
+    gan.train_gan(few, encoder, SMOKE, tmp_path, max_minutes=0)
+    before = load_state(tmp_path, {}, CPU)
+    assert gan.train_gan(few, encoder, dataclasses.replace(SMOKE, readable=1.0), tmp_path) is not None
+    history = json.loads((tmp_path / "config.json").read_text())["history"]
+    assert history == [{"until_image": before, "readable": 0.0}]
 
 
 def test_a_loss_that_is_not_finite_stops_before_the_update(few, encoder):
@@ -227,6 +244,9 @@ def test_one_command_goes_from_data_to_weights(tmp_path):
     assert card.startswith("---\nlicense:") and "GAN-INT-CLS" in card and str(tmp_path) not in card
     written = {f.name for f in (tmp_path / "weights").iterdir()}
     assert {"config.json", "generator.safetensors", "text_encoder.safetensors", "samples.png"} <= written
+    assert synthesizer.encode_style(synthesizer.generate("a red flower")).shape == (1, 100)
+    assert tuple(synthesizer.variants) == VARIANTS
+    assert all(f"| variants/{variant} |" in card for variant in VARIANTS)
 
     # finished stages are not trained again, and the same weights come out
     again = run("release", *arguments, "--epochs", 1, cwd=release_root())

@@ -5,11 +5,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from t2i import Synthesizer
-from training.colour import COLOURS
+from t2i.config import VARIANTS
+from t2i.snapshot import load_style_encoder, read_config
+from training.colour import COLOURS, background_colour
 from training.data import load_data
+from training.disentangle import verify
 from training.evaluate import colour_fidelity
+from training.style import StyleConfig, build_trainer
 
 WEIGHTS = Path(__file__).resolve().parent.parent / "weights"
 
@@ -57,3 +62,32 @@ def test_colour_fidelity_on_the_real_photographs(bundled, oxford_root):
     assert figures["captions"] == 200
     assert figures["drawn"] >= 0.9 * figures["real"]
     assert set(figures["drawn_by_colour"]) <= set(COLOURS)
+
+
+def test_all_four_variants_are_bundled_and_draw(bundled):
+    assert tuple(bundled.variants) == VARIANTS
+    pictures = [v.generate("a pink flower with yellow petals", 3)[0].tobytes() for v in bundled.variants.values()]
+    assert len(set(pictures)) == 4
+
+
+def test_the_style_encoder_recovers_noise_of_captions_never_trained_on(oxford_root):
+    trainer = build_trainer(load_data("oxford102", oxford_root, 64), WEIGHTS, StyleConfig(), "cpu")
+    trainer.S.load_state_dict(load_style_encoder(WEIGHTS, read_config(WEIGHTS)).state_dict())
+    assert trainer.recovery() >= 0.5
+
+
+def test_style_tells_backgrounds_better_than_captions_do(bundled, oxford_root):
+    result = verify(bundled, load_data("oxford102", oxford_root, 64).split("test"))
+    assert result.style >= result.caption + 0.10
+
+
+def test_the_photographs_background_comes_through(bundled):
+    grounds = {"green": (40, 120, 40), "black": (5, 5, 5), "white": (240, 240, 240)}
+    drawn = {}
+    for name, ground in grounds.items():
+        photograph = Image.new("RGB", (300, 200), ground)
+        photograph.paste((220, 60, 140), (110, 60, 190, 140))
+        images = bundled.transfer_style(photograph, bundled.examples)
+        drawn[name] = background_colour(np.stack([np.asarray(image) for image in images])).mean(0)
+    assert drawn["black"].sum() < drawn["green"].sum() < drawn["white"].sum()
+    assert drawn["green"][1] > drawn["green"][2] + 10
