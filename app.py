@@ -1,21 +1,40 @@
-"""The web page: type a caption, get pictures. Everything that draws is in `t2i`."""
+"""The web page: one function per tab. Everything that draws is in `t2i`."""
 
+import base64
 import re
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from functools import partial
+from html import escape
+from io import BytesIO
+from pathlib import Path
+from urllib.parse import parse_qs
 
 import gradio as gr
 import torch
-from gradio.processing_utils import save_pil_to_cache
+from gradio.data_classes import FileData
+from gradio.processing_utils import save_file_to_cache, save_pil_to_cache
 from gradio.utils import get_upload_folder
 from PIL import Image
 
-from t2i.images import read_parameters
+from t2i.animation import write_frames
+from t2i.images import labelled_grid, parameters_text, read_parameters, save_png
+from t2i.interpolation import steps_between
+from t2i.photos import open_photo, to_square
+from t2i.server import text_route
 from t2i.synthesizer import MAX_SEED, Synthesizer
 from t2i.text import MAX_CHARACTERS, clean_caption
 
 MAX_COUNT, FIRST_COUNT, FIRST_SEED = 16, 8, 0
+MAX_CAPTIONS = 8  # of those that stand one a line
+MAX_COLUMNS, FIRST_COLUMNS = 8, 5  # seeds of a grid
+MIN_STEPS, MAX_STEPS, FIRST_STEPS = 2, 16, 8
+MIN_FRAMES, MAX_FRAMES, FIRST_FRAMES, FPS = 8, 240, 48, 24
+SECOND_SEED = 1
+COMPARED = 4  # pictures of each variant
+REMEMBERED = 48  # pictures of a visit
 NUM_EXAMPLES = 8
 EXAMPLES = (
     "a pink flower with yellow petals in the middle",
@@ -25,8 +44,21 @@ EXAMPLES = (
     "a red flower with a long yellow pistil",
     "this flower is blue with white at the center and green leaves around it",
 )
+WALKS = {
+    "sentences": "sentence to sentence",
+    "seeds": "seed to seed",
+    "both": "both at once",
+}
+FORMATS = ("mp4", "gif", "webp")
+VARIANTS = {
+    "gan": ("GAN", "judges a picture and its caption together, and nothing more"),
+    "cls": ("GAN-CLS", "also learns that a real photograph with another's caption is wrong"),
+    "int": ("GAN-INT", "also learns from captions that lie between two others"),
+    "int-cls": ("GAN-INT-CLS", "learns from both"),
+}
+
 MAX_THREADS = 4  # one small picture at a time: more threads only wait for each other
-DRAWING = {  # all calls of the model take turns; `check` sees values as they were sent
+DRAWING = {  # all calls of the model take turns; validators see values as they were sent
     "concurrency_id": "model",
     "concurrency_limit": 1,
     "preprocess": False,
@@ -34,6 +66,7 @@ DRAWING = {  # all calls of the model take turns; `check` sees values as they we
     "trigger_mode": "always_last",
 }
 AT_ONCE = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+IN_BROWSER = {"api_visibility": "private"}
 
 HEADER = """# Flowers from a sentence
 Describe a flower in English and a small neural network paints it, {size} by {size} pixels, after
@@ -41,6 +74,28 @@ Describe a flower in English and a small neural network paints it, {size} by {si
 the same two give the same picture again. Model: `{name}`"""
 
 HINT = "Click a picture to see it large, to download it, and to put its caption and seed into the boxes."
+
+INTERPOLATE = """Between two sentences lie others that nobody wrote. **Drag the sliders and the flower follows:** the
+first walks from sentence to sentence with the same noise, the second from the noise of one seed to that of another."""
+
+STYLE = """Give a photograph. A third network reads its style, that is all that a caption does not say: how the flower
+is turned and how large it is, and what lies behind it. **The same style is then painted under other captions.**"""
+NO_STYLE = """These weights have no style encoder, which this tab needs. Train one with `python -m training.style`, or
+load weights that have `style_encoder.safetensors`."""
+
+GRID = """A row for each sentence, a column for each seed. Down a column the noise stays the same, so what a seed
+decides, such as place and size, can be told from what the sentence decides."""
+
+EXPLAIN = """**Which words matter?** Each card below is the same flower, painted from the same noise with one word
+of the sentence left out. The stronger a word is marked, the more the picture changes without it."""
+MATCHES = """**Does the judge agree?** In training a second network, D, judged whether a picture is real and shows what
+its caption says. Here is the chance it gives to this picture with its own sentence and with others; the longest bar is
+the likeliest. It has seen how G paints, so the chances are small: compare them."""
+
+COMPARE = """The paper's four ways to train, side by side: **the same sentence, the same noise, the same networks.**
+They differ only in what the judge D and the painter G learn from."""
+NO_VARIANTS = """These weights come alone. Put the other variants beside them as `variants/gan`, `variants/cls`,
+`variants/int` and `variants/int-cls`, each with `config.json` and `generator.safetensors`, to compare them here."""
 
 FOOTER = """**What it knows:** flowers, one to a picture, by their colours, petals and centers. Whatever else you ask
 for comes out as a flower.
@@ -60,33 +115,110 @@ COUNT = f"""caption => {{
     return `${{used}} of {MAX_CHARACTERS} characters` + (used > {MAX_CHARACTERS} ? ": too long" : "");
 }}"""
 
+# The clipboard is closed to pages that are not served over https; the link then stands there to be copied.
+SHARE = """async (caption, seed) => {
+    const link = new URL(location.pathname, location.origin);
+    link.search = new URLSearchParams({caption, seed});
+    let label = "Link to these pictures";
+    try { await navigator.clipboard.writeText(link.href); label += ": copied"; } catch { }
+    return {__type__: "update", value: link.href, label};
+}"""
+OPENED = "() => [location.search]"
+SWAP = "(a, b, amount) => [b, a, Math.round(100 - 100 * amount) / 100]"
+RESET = "() => [0, 0]"
+
+# Filled in the browser from plain values, so that the API can give these. Captions come from anybody: escaped.
+SAFE = 'const safe = text => text.replace(/[^\\w ]/g, c => "&#" + c.codePointAt() + ";");'
+WORDS = """<p class="sentence">${(() => { SAFE
+    return (value ?? []).map(w => `<mark style="--weight: ${w.weight}">${safe(w.word)}</mark>`).join(" ");
+})()}</p><ol class="cards">${(() => { SAFE
+    return (value ?? []).map(w => `<li style="--weight: ${w.weight}">
+        <img src="${safe(w.image.url)}" width="64" height="64" alt="The flower painted without ${safe(w.word)}">
+        <span class="bar" aria-hidden="true"></span>
+        <span>without <b>${safe(w.word)}</b></span><small>${(100 * w.change).toFixed(1)}% changes</small>
+    </li>`).join("");
+})()}</ol>""".replace("SAFE", SAFE)
+BARS = """<ol class="bars">${(() => { SAFE
+    return (value ?? []).map((m, k) => `<li class="${k ? "" : "own"}" style="--weight: ${m.weight}">
+        <span>${k ? "" : "<b>its own:</b> "}${safe(m.caption)}</span><span>${(100 * m.match).toFixed(1)}%</span>
+        <span class="bar" aria-hidden="true"></span>
+    </li>`).join("");
+})()}</ol>""".replace("SAFE", SAFE)
+
+TEXT, NUMBER = {"type": "string"}, {"type": "number"}
+FILE = {"type": "object", "properties": {"path": TEXT, "url": TEXT}}
+WORD_SCHEMA = {"word": TEXT, "change": NUMBER, "weight": NUMBER, "image": FILE}
+MATCH_SCHEMA = {"caption": TEXT, "match": NUMBER, "weight": NUMBER}
+
 CSS = """
-.gradio-container {max-width: 1120px !important; margin: 0 auto !important}
+.gradio-container {width: 100%; max-width: 1120px !important; margin: 0 auto !important}
+.gradio-container main, .gradio-container .column {min-width: 0}
 #header h1 {font-weight: 650; letter-spacing: -0.02em; margin-bottom: 0.3em}
-#header p, #footer p {max-width: 46em; line-height: 1.55}
+#header p, #footer p, .lead p {max-width: 46em; line-height: 1.55}
 #footer {border-top: 1px solid var(--border-color-primary); padding-top: 1em; font-size: 0.9em}
 #footer p {color: var(--body-text-color-subdued); font-size: inherit}
-#note p, #hint p {color: var(--body-text-color-subdued); font-size: var(--text-sm); margin: -4px 2px 0}
+#note p, .hint p {color: var(--body-text-color-subdued); font-size: var(--text-sm); margin: -4px 2px 0}
+.refusal {min-height: 1.6em}
+.refusal p {color: var(--error-text-color); font-size: var(--text-sm)}
 #caption textarea {min-height: 4.5em}
-#draw {min-height: 3em}
-#pictures img {image-rendering: pixelated}
-#pictures .grid-wrap {overflow: visible; max-height: none}
-#pictures .grid-container {grid-template-rows: none; grid-auto-rows: auto; justify-content: center;
+.draw {min-height: 3em}
+.row > .draw {align-self: flex-end}
+.crisp img {image-rendering: pixelated}
+.crisp .grid-wrap {overflow: visible; max-height: none}
+.crisp .grid-container {grid-template-rows: none; grid-auto-rows: auto; justify-content: center;
     grid-template-columns: repeat(var(--grid-cols), minmax(0, 340px))}
-#pictures .thumbnail-lg {aspect-ratio: auto; height: auto; display: block}
-#pictures .thumbnail-lg > img {aspect-ratio: 1; height: auto; border-radius: 0}
-#pictures .caption-label {position: static; max-width: none; border: 0; border-radius: 0; text-align: center;
-    padding: 4px; font-variant-numeric: tabular-nums}
-#pictures .thumbnail-lg:hover {filter: none}
-#pictures .thumbnail-lg:hover .caption-label {opacity: 1}
-#pictures .fixed-height {min-height: 400px}
-#pictures button:focus-visible {outline: 3px solid var(--color-accent); outline-offset: 2px}
+.crisp .thumbnail-lg {aspect-ratio: auto; height: auto; display: block}
+.crisp .thumbnail-lg > img {aspect-ratio: 1; height: auto; border-radius: 0}
+.crisp .caption-label {position: static; max-width: none; border: 0; border-radius: 0; text-align: center;
+    padding: 4px; font-variant-numeric: tabular-nums; white-space: normal}
+.crisp .thumbnail-lg:hover {filter: none}
+.crisp .thumbnail-lg:hover .caption-label {opacity: 1}
+.crisp .fixed-height {min-height: 0}
+.crisp:has(.preview), #pictures .fixed-height {min-height: 400px}
+.crisp button:focus-visible {outline: 3px solid var(--color-accent); outline-offset: 2px}
 #examples .gallery-item {text-align: left}
+.heading p {font-weight: 600; margin: 0 0 -6px}
+#history .grid-container, #photos .grid-container {padding: 4px;
+    display: flex; overflow-x: auto; justify-content: flex-start}
+#history .gallery-item, #photos .gallery-item {flex: 0 0 84px}
+#history, #photos {min-height: 124px}
+#photos {min-height: 96px}
+#photos .caption-label {display: none}
+.enlarged {width: min(100%, 340px) !important; margin: 0 auto}
+.enlarged .image-container > button, .enlarged .image-frame {width: 100%; height: auto}
+.enlarged img {width: 100%; height: auto; aspect-ratio: 1; object-fit: cover}
+.variant {min-height: 6.2em}
+#grid .image-frame {padding-top: 40px}
+#walk video, #walk img, #walk .waiting {display: block; width: min(100%, 300px); aspect-ratio: 1; margin: 0 auto;
+    border-radius: var(--radius-lg); background: var(--background-fill-secondary)}
+#walk .waiting {display: grid; place-content: center; gap: 0.6em; text-align: center; padding: 1em;
+    color: var(--body-text-color-subdued); border: 1px dashed var(--border-color-primary); box-sizing: border-box}
+#walk progress {width: 14em; max-width: 100%; accent-color: var(--color-accent)}
+#words .sentence {font-size: 1.35em; line-height: 1.9; margin: 0 0 0.6em}
+#words mark {color: inherit; padding: 0.12em 0.28em; border-radius: 0.3em;
+    background: color-mix(in srgb, var(--primary-500) calc(var(--weight) * 75%), transparent)}
+#words .cards {list-style: none; margin: 0; padding: 0; display: grid; gap: 14px;
+    grid-template-columns: repeat(auto-fill, minmax(116px, 1fr))}
+#words .cards li {display: grid; gap: 2px; margin: 0; text-align: center; overflow-wrap: anywhere; align-content: start}
+#words .cards img {width: 100%; height: auto; image-rendering: pixelated; border-radius: var(--radius-sm)}
+#words small {color: var(--body-text-color-subdued); font-variant-numeric: tabular-nums}
+.bar {display: block; height: 6px; border-radius: 3px;
+    background: linear-gradient(to right, var(--primary-600) calc(var(--weight) * 100%), var(--neutral-300) 0)}
+.dark .bar {background: linear-gradient(to right, var(--primary-500) calc(var(--weight) * 100%), var(--neutral-700) 0)}
+#matches .bars {list-style: none; margin: 0; padding: 0; display: grid; gap: 10px}
+#matches li {display: grid; grid-template-columns: 1fr auto; gap: 2px 12px; margin: 0}
+#matches .bar {grid-column: 1 / -1}
+#matches span {font-variant-numeric: tabular-nums}
+#matches li:not(.own) .bar {filter: saturate(0.35)}
 @media (max-width: 640px) {
-    #pictures .grid-container {grid-template-columns: repeat(min(2, var(--grid-cols)), minmax(0, 340px))}
-    #pictures .media-button {height: auto !important; aspect-ratio: 1; max-height: calc(100% - 80px)}
+    .crisp .grid-container {grid-template-columns: repeat(min(2, var(--grid-cols)), minmax(0, 340px))}
+    #strip .grid-container, .compared .grid-container {grid-template-columns: repeat(4, minmax(0, 1fr))}
+    .variant {min-height: 0}
+    .crisp .media-button {height: auto !important; aspect-ratio: 1; max-height: calc(100% - 80px)}
 }
 """
+
+Pictures = list[tuple[str, str]]  # files with their captions, as gr.Gallery takes them
 
 
 def theme() -> gr.themes.Base:
@@ -120,53 +252,293 @@ def theme() -> gr.themes.Base:
 
 
 def build(synth: Synthesizer) -> gr.Blocks:
-    """The page for one model, its first pictures already drawn."""
+    """The page for one model, every tab's first pictures already drawn."""
+    endpoints = Endpoints(synth)
     with gr.Blocks(title="Flowers from a sentence", analytics_enabled=False, delete_cache=(3600, 3600)) as page:
         gr.Markdown(HEADER.format(size=synth.config.model.image_size, name=synth.name), elem_id="header")
         with gr.Tabs():
-            generate_tab(synth)
+            for tab in (generate_tab, interpolate_tab, style_tab, grid_tab, explain_tab, compare_tab):
+                tab(endpoints)
         gr.Markdown(FOOTER, elem_id="footer")
     return page.queue(max_size=32, api_open=False)
 
 
-def generate_tab(synth: Synthesizer) -> None:
-    """One caption and a seed to pictures with consecutive seeds."""
-    examples = list(dict.fromkeys([*synth.examples, *EXAMPLES]))[:NUM_EXAMPLES]
-    generate = generator(synth)
+def generate_tab(endpoints: "Endpoints") -> None:
+    """One caption and a seed to pictures with consecutive seeds; links, dropped pictures, this visit's pictures."""
+    examples = endpoints.examples
+    first = endpoints.generate(examples[0], FIRST_SEED, FIRST_COUNT)
     with gr.Tab("Generate"), gr.Row():
         with gr.Column(scale=5, min_width=300):
             caption = gr.Textbox(
                 examples[0], label="Caption", placeholder=EXAMPLES[0], lines=1, max_lines=4, elem_id="caption"
             )
             note = gr.Markdown(f"{len(examples[0])} of {MAX_CHARACTERS} characters", elem_id="note")
-            button = gr.Button("Draw", variant="primary", elem_id="draw")
-            pictures = gr.Gallery(
-                generate(examples[0], FIRST_SEED, FIRST_COUNT), label="Pictures", show_label=False, format="png",
-                columns=4, interactive=False, buttons=["download", "download_all", "fullscreen"], elem_id="pictures",
-            )  # fmt: skip
-            gr.Markdown(HINT, elem_id="hint")
+            button = gr.Button("Draw", variant="primary", elem_classes="draw")
+            pictures = gallery(first, "Pictures", elem_id="pictures")
+            gr.Markdown(HINT, elem_classes="hint")
+            gr.Markdown("This visit", elem_classes="heading")
+            history = gallery(first, "This visit", buttons=[], allow_preview=False, elem_id="history")
         with gr.Column(scale=2, min_width=280):
-            seed = gr.Number(FIRST_SEED, label="Seed", precision=0, info=f"0 to {MAX_SEED}")
+            seed = seed_box("Seed", FIRST_SEED)
             renew = gr.Checkbox(True, label="New seed each time")
             count = gr.Slider(1, MAX_COUNT, FIRST_COUNT, step=1, precision=0, label="Pictures")
             samples = gr.Dataset(
                 label="Examples", components=[caption], samples=[[e] for e in examples], elem_id="examples"
             )
+            share = gr.Button("Copy a link", size="sm")
+            link = gr.Textbox("", label="Link to these pictures", lines=1, max_lines=1, interactive=False)
+            gr.Markdown("Drop a picture that was made here to get its caption and seed back", elem_classes="hint")
+            dropped = gr.File(label="Picture made here", show_label=False, file_types=["image"], height=110)
 
     typed = partial(gr.on, [caption.submit, button.click])
     picked = samples.click(lambda row: row[0], samples, caption, **AT_ONCE).then
-    for event, endpoint in ((typed, {"api_name": "generate"}), (picked, {"api_visibility": "private"})):
-        event(None, [seed, renew], [seed, pictures], js=NEXT_SEED, api_visibility="private").then(
-            generate, [caption, seed, count], pictures, validator=check, **DRAWING, **endpoint
+    restored = dropped.upload(restore, dropped, [caption, seed, renew], **AT_ONCE).success
+    for event, endpoint in (
+        (typed, {"api_name": "generate"}),
+        (picked, {"api_visibility": "private"}),
+        (restored, {"api_visibility": "private"}),
+    ):
+        event(None, [seed, renew], [seed, pictures], js=NEXT_SEED, **IN_BROWSER).then(
+            endpoints.generate, [caption, seed, count], pictures, **DRAWING, **endpoint,
+            validator=checks(readable, WHOLE_SEED, whole("number of pictures", 1, MAX_COUNT)),
+        )  # fmt: skip
+    dropped.change(None, None, dropped, js="() => null", **IN_BROWSER)
+    caption.change(None, caption, note, js=COUNT, **IN_BROWSER)
+    share.click(None, [caption, seed], link, js=SHARE, **IN_BROWSER)
+    gr.on(None, endpoints.open_link, link, [caption, seed, renew, pictures], js=OPENED, **AT_ONCE)
+    pictures.change(remember, [pictures, history], history, **AT_ONCE)
+    for clicked in (pictures, history):
+        clicked.select(reuse, clicked, [caption, seed, renew], **AT_ONCE)
+
+
+def interpolate_tab(endpoints: "Endpoints") -> None:
+    """Between two captions and two seeds: live, as a strip, as an animation."""
+    one, other = endpoints.examples[:2]
+    with gr.Tab("Interpolate"):
+        gr.Markdown(INTERPOLATE, elem_classes="lead")
+        with gr.Row():
+            with gr.Column(scale=4, min_width=280):
+                caption_a = gr.Textbox(one, label="First caption", lines=2, max_lines=4)
+                caption_b = gr.Textbox(other, label="Second caption", lines=2, max_lines=4)
+                with gr.Row():
+                    seed = seed_box("First seed", FIRST_SEED, min_width=120)
+                    to_seed = seed_box("Second seed", SECOND_SEED, min_width=120)
+                with gr.Row():
+                    swap = gr.Button("Swap captions", size="sm", min_width=100)
+                    reset = gr.Button("Reset sliders", size="sm", min_width=100)
+            with gr.Column(scale=3, min_width=280):
+                first = endpoints.synth.blend(one, other, 0, FIRST_SEED)
+                picture = image(first, "The flower between the captions and seeds", elem_id="live")
+                amount = gr.Slider(0, 1, 0, step=0.01, label="From the first caption to the second")
+                noise_amount = gr.Slider(0, 1, 0, step=0.01, label="From the first seed to the second")
+                refusal = gr.Markdown("", elem_classes="refusal")
+        with gr.Row():
+            walk = gr.Radio([(name, value) for value, name in WALKS.items()], value="sentences", label="Walk", scale=5)
+            steps = gr.Slider(MIN_STEPS, MAX_STEPS, FIRST_STEPS, step=1, precision=0, label="Steps", scale=3)
+            button = gr.Button("Draw the strip", variant="primary", elem_classes="draw", scale=2)
+        first = endpoints.interpolate(one, other, "sentences", FIRST_SEED, SECOND_SEED, FIRST_STEPS)
+        strip = gallery(first, "Strip", columns=FIRST_STEPS, elem_id="strip")
+        with gr.Row():
+            with gr.Column(scale=4, min_width=280):
+                kind = gr.Radio([(f.upper() if f == "gif" else f, f) for f in FORMATS], value="mp4", label="Animation")
+                frames = gr.Slider(MIN_FRAMES, MAX_FRAMES, FIRST_FRAMES, step=1, precision=0, label="Frames, there")
+                with gr.Row():
+                    export = gr.Button("Make the animation", variant="primary", elem_classes="draw", min_width=140)
+                    cancel = gr.Button("Cancel", elem_classes="draw", min_width=100)
+                download = gr.DownloadButton("Download the animation", interactive=False)
+            with gr.Column(scale=3, min_width=280):
+                preview = gr.HTML(waiting("The animation walks there and back, and loops."), elem_id="walk")
+
+    ends = [caption_a, caption_b, walk, seed, to_seed]
+    end_checks = (readable, readable, one_of("walk", WALKS), WHOLE_SEED, WHOLE_SEED)
+    moved = {
+        "fn": endpoints.blend, "inputs": [caption_a, caption_b, amount, seed, to_seed, noise_amount],
+        "outputs": [picture, refusal], "trigger_mode": "always_last", "queue": False, "show_progress": "hidden",
+        "postprocess": False,
+    }  # fmt: skip
+    controls = (amount, noise_amount, caption_a, caption_b, seed, to_seed)
+    gr.on([c.input for c in controls], api_name="blend", api_visibility="undocumented", **moved)
+    reset.click(None, None, [amount, noise_amount], js=RESET, **IN_BROWSER).then(api_visibility="private", **moved)
+    swap.click(None, [caption_a, caption_b, amount], [caption_a, caption_b, amount], js=SWAP, **IN_BROWSER)
+    gr.on(
+        [button.click, caption_a.submit, caption_b.submit], endpoints.interpolate, [*ends, steps], strip, **DRAWING,
+        validator=checks(*end_checks, whole("number of steps", MIN_STEPS, MAX_STEPS)), api_name="interpolate",
+    )  # fmt: skip
+    exporting = export.click(
+        endpoints.export, [*ends, frames, kind], [preview, download], preprocess=False, show_progress="hidden",
+        validator=checks(*end_checks, whole("number of frames", MIN_FRAMES, MAX_FRAMES), one_of("format", FORMATS)),
+        api_visibility="private", concurrency_id="export", concurrency_limit=2,
+    )  # fmt: skip
+    cancel.click(lambda: waiting("Cancelled; nothing was kept."), None, preview, cancels=exporting, **AT_ONCE)
+
+
+def style_tab(endpoints: "Endpoints") -> None:
+    """A photograph's style under its own caption and under others."""
+    with gr.Tab("Style transfer"):
+        if not endpoints.synth.has_style:
+            gr.Markdown(NO_STYLE, elem_classes="lead")
+            return
+        gr.Markdown(STYLE, elem_classes="lead")
+        photos = endpoints.synth.photos
+        own = caption_of(photos[0]) or EXAMPLES[0] if photos else EXAMPLES[0]
+        captions = "\n".join(endpoints.examples[: MAX_CAPTIONS - 2])
+        with gr.Row():
+            with gr.Column(scale=2, min_width=280):
+                photo = gr.Image(
+                    photos[0] if photos else None, format="png", type="filepath", sources=["upload", "clipboard"],
+                    label="Photograph", height=260, buttons=[], alt_text="The photograph whose style is taken",
+                )  # fmt: skip
+                gr.Markdown("Try one of these", elem_classes="heading", visible=bool(photos))
+                named = [(file, caption_of(file)) for file in photos]
+                samples = gallery(
+                    named, "Try one of these", buttons=[], allow_preview=False, visible=bool(photos), elem_id="photos"
+                )
+            with gr.Column(scale=3, min_width=280):
+                caption = gr.Textbox(own, label="What the photograph shows", lines=1, max_lines=4)
+                others = captions_box(captions)
+                button = gr.Button("Paint in this style", variant="primary", elem_classes="draw")
+        first = endpoints.transfer_style({"path": photos[0]}, own, captions) if photos else None
+        pictures = gallery(first, "In this style", elem_id="styled")
+
+    values = {
+        "fn": endpoints.transfer_style, "inputs": [photo, caption, others], "outputs": pictures,
+        "validator": checks(uploaded, readable, readable_lines), **DRAWING,
+    }  # fmt: skip
+    gr.on([button.click, caption.submit], api_name="transfer_style", **values)
+    photo.upload(api_visibility="private", **values)
+    chosen = samples.select(choose_photo, [samples, caption], [photo, caption], **AT_ONCE)
+    chosen.then(api_visibility="private", **values)
+
+
+def grid_tab(endpoints: "Endpoints") -> None:
+    """Captions by seeds in one labelled picture."""
+    captions = "\n".join(endpoints.examples[:4])
+    with gr.Tab("Grid"):
+        gr.Markdown(GRID, elem_classes="lead")
+        with gr.Row():
+            with gr.Column(scale=3, min_width=280):
+                rows = captions_box(captions)
+            with gr.Column(scale=2, min_width=280):
+                seed = seed_box("First seed", FIRST_SEED)
+                count = gr.Slider(1, MAX_COLUMNS, FIRST_COLUMNS, step=1, precision=0, label="Seeds")
+                button = gr.Button("Draw the grid", variant="primary", elem_classes="draw")
+        first = endpoints.grid(captions, FIRST_SEED, FIRST_COLUMNS)
+        grid = image(
+            first, "A row of flowers for each caption, a column for each seed", elem_id="grid", elem_classes=[]
         )
-    caption.change(None, caption, note, js=COUNT, api_visibility="private")
-    pictures.select(reuse, pictures, [caption, seed, renew], **AT_ONCE)
+
+    button.click(
+        endpoints.grid, [rows, seed, count], grid, **DRAWING, api_visibility="private",
+        validator=checks(readable_lines, WHOLE_SEED, whole("number of seeds", 1, MAX_COLUMNS)),
+    )  # fmt: skip
 
 
-def generator(synth: Synthesizer) -> Callable[[str, int, int], list[tuple[str, str]]]:
-    """The function behind the tab and its endpoint, for one model."""
+def explain_tab(endpoints: "Endpoints") -> None:
+    """What each word does to a picture, and what D thinks of it."""
+    first = endpoints.examples[0]
+    shown, effects, scores = endpoints.explain(first, FIRST_SEED)
+    with gr.Tab("Explain"):
+        with gr.Row():
+            with gr.Column(scale=2, min_width=240):
+                picture = image(shown, "The flower of the whole sentence", elem_id="whole")
+            with gr.Column(scale=5, min_width=280):
+                gr.Markdown(EXPLAIN, elem_classes="lead")
+                caption = gr.Textbox(first, label="Caption", lines=1, max_lines=4)
+                with gr.Row():
+                    seed = seed_box("Seed", FIRST_SEED, min_width=140)
+                    button = gr.Button("Explain", variant="primary", elem_classes="draw", min_width=140)
+        words = from_values(WORDS, WORD_SCHEMA, effects, elem_id="words", label="Words")
+        with gr.Column(visible=bool(scores)):
+            gr.Markdown(MATCHES, elem_classes="lead")
+            matches = from_values(BARS, MATCH_SCHEMA, scores, elem_id="matches", label="Matches")
 
-    def generate(caption: str, seed: int, count: int) -> list[tuple[str, str]]:
+    gr.on(
+        [button.click, caption.submit], endpoints.explain, [caption, seed], [picture, words, matches], **DRAWING,
+        validator=checks(readable, WHOLE_SEED), api_name="explain",
+    )  # fmt: skip
+
+
+def compare_tab(endpoints: "Endpoints") -> None:
+    """The four ways to train on the same caption and noise."""
+    variants = endpoints.synth.variants
+    with gr.Tab("Compare"):
+        if not variants:
+            gr.Markdown(NO_VARIANTS, elem_classes="lead")
+            return
+        gr.Markdown(COMPARE, elem_classes="lead")
+        with gr.Row():
+            caption = gr.Textbox(endpoints.examples[0], label="Caption", lines=1, max_lines=4, scale=4)
+            seed = seed_box("First seed", FIRST_SEED, min_width=140)
+            button = gr.Button("Compare", variant="primary", elem_classes="draw", min_width=140)
+        galleries = {}
+        with gr.Row():
+            for variant in variants:
+                name, what = VARIANTS[variant]
+                with gr.Column(min_width=230):
+                    gr.Markdown(f"### {name}\n{what}", elem_classes="variant")
+                    first = endpoints.compare(variant, endpoints.examples[0], FIRST_SEED)
+                    galleries[variant] = gallery(first, name, columns=2, elem_classes=["crisp", "compared"])
+
+    def compare_all(caption: str, seed: int) -> dict[gr.Gallery, Pictures]:
+        return {gallery: endpoints.compare(variant, caption, seed) for variant, gallery in galleries.items()}
+
+    gr.on(
+        [button.click, caption.submit], compare_all, [caption, seed], list(galleries.values()), **DRAWING,
+        validator=checks(readable, WHOLE_SEED), api_visibility="private",
+    )  # fmt: skip
+
+
+def gallery(value: Pictures | None, label: str, columns: int = 4, **options) -> gr.Gallery:
+    """Pictures side by side, enlarged crisp; PNG as they are, since WebP would lose colours and text."""
+    shown = {"elem_classes": "crisp", "buttons": ["download", "download_all", "fullscreen"]} | options
+    return gr.Gallery(value, label=label, show_label=False, format="png", columns=columns, interactive=False, **shown)
+
+
+def image(value: Image.Image | str, label: str, **options) -> gr.Image:
+    """One picture, enlarged crisp; the label is for those who don't see it."""
+    shown = {"elem_classes": ["crisp", "enlarged"], "buttons": ["download", "fullscreen"]} | options
+    return gr.Image(value, label=label, show_label=False, alt_text=label, format="png", interactive=False, **shown)
+
+
+def seed_box(label: str, value: int, min_width: int = 160) -> gr.Number:
+    return gr.Number(value, label=label, precision=0, info=f"0 to {MAX_SEED}", min_width=min_width)
+
+
+def captions_box(value: str) -> gr.Textbox:
+    return gr.Textbox(value, label="Captions, one a line", info=f"1 to {MAX_CAPTIONS}", lines=6, max_lines=8)
+
+
+def from_values(template: str, schema: dict, value: list[dict], **options) -> gr.HTML:
+    """HTML that the browser fills in from plain values, which the API gives as JSON of this schema.
+
+    An instance with a schema of its own, as Gradio writes a .pyi beside every subclass of a component.
+    """
+    block = gr.HTML(value, html_template=template, **options)
+    block.api_info = lambda: {"type": "array", "items": {"type": "object", "properties": schema}}
+    return block
+
+
+@contextmanager
+def one_sentence() -> Iterator[None]:
+    """What the library refuses, as the page and the API say it: its sentence, and nothing in the log."""
+    try:
+        yield
+    except ValueError as error:
+        raise gr.Error(str(error), print_exception=False) from error
+
+
+class Endpoints:
+    """What the page and its API call for one model: plain values in, files in Gradio's cache out.
+
+    The docstrings of public endpoints are their documentation.
+    """
+
+    def __init__(self, synth: Synthesizer):
+        self.synth = synth
+        self.examples = list(dict.fromkeys([*synth.examples, *EXAMPLES]))[:NUM_EXAMPLES]
+
+    @one_sentence()
+    def generate(self, caption: str, seed: int, count: int) -> Pictures:
         """Draw `count` pictures of a flower, with the seeds `seed`, `seed` + 1 and so on.
 
         The same caption and seed give the same picture. Each is a PNG whose text field
@@ -179,38 +551,261 @@ def generator(synth: Synthesizer) -> Callable[[str, int, int], list[tuple[str, s
         Returns:
             the pictures, each with its seed as caption
         """
-        seeds = [(seed + k) % (MAX_SEED + 1) for k in range(count)]
-        try:
-            images = synth.generate(caption, seeds)
-        except ValueError as error:
-            raise gr.Error(str(error), print_exception=False) from error
-        name = re.sub("[^a-z0-9]+", "-", clean_caption(caption))[:60].strip("-")
-        files = [
-            save_pil_to_cache(image, get_upload_folder(), f"{name}-seed-{seed}", "png")
-            for image, seed in zip(images, seeds)
+        seeds = seeds_from(seed, count)
+        images = self.synth.generate(caption, seeds)
+        return [(keep(image, f"{slug(caption)}-seed-{s}"), f"seed {s}") for image, s in zip(images, seeds)]
+
+    @one_sentence()
+    def interpolate(self, caption_a: str, caption_b: str, walk: str, seed: int, to_seed: int, steps: int) -> Pictures:
+        """Draw the way from one flower to another in `steps` pictures, the ends included.
+
+        Parameters:
+            caption_a: description of the first flower, in English, at most 201 characters
+            caption_b: description of the last flower
+            walk: "sentences" from caption to caption with the noise of `seed`, "seeds" from the noise of `seed` to
+                that of `to_seed` with `caption_a`, "both" at once
+            seed: whole number from 0 to 4294967295
+            to_seed: whole number from 0 to 4294967295; not used by "sentences"
+            steps: number of pictures, 2 to 16
+        Returns:
+            the pictures in order, each with how far it has come
+        """
+        caption_b, to_seed = walk_end(caption_a, caption_b, walk, to_seed)
+        images = self.synth.interpolate(caption_a, caption_b, steps, seed, to_seed)
+        name = f"{slug(caption_a)}-to-{slug(caption_b)}-seed-{seed}"
+        return [
+            (keep(image, f"{name}-step-{k}"), f"{amount:.0%}")
+            for k, (image, amount) in enumerate(zip(images, steps_between(steps)), 1)
         ]
-        return [(file, f"seed {seed}") for file, seed in zip(files, seeds)]
 
-    return generate
+    @one_sentence()
+    def transfer_style(self, photo: dict, caption: str, captions: str) -> Pictures:
+        """Paint flowers in the style of a photograph: turned, sized and set before a background like there.
+
+        Parameters:
+            photo: a photograph of a flower; its middle square is what the model sees
+            caption: a description of the photograph, in English, at most 201 characters
+            captions: descriptions of the flowers to paint, one a line, at most 8
+        Returns:
+            the square that the model sees, what it paints of the photograph's own caption, and each of `captions`
+        """
+        image = open_photo(photo["path"])
+        wanted = [caption, *lines(captions)]
+        images = self.synth.transfer_style(image, wanted)
+        square = to_square(image, self.synth.config.model.image_size)
+        return [
+            (keep(square, "photograph"), "what the model sees"),
+            *((keep(image, f"{slug(text)}-style"), text) for image, text in zip(images, wanted)),
+        ]
+
+    @one_sentence()
+    def explain(self, caption: str, seed: int) -> tuple[str, list[dict], list[dict]]:
+        """Show which words of a caption matter, by painting the flower without each of them.
+
+        Parameters:
+            caption: a description in English of two words or more, at most 201 characters
+            seed: whole number from 0 to 4294967295
+        Returns:
+            the picture of the whole caption
+            for each word the picture without it, how much that changes (mean distance of the colours, 0 to 1), and
+            the weight of this among the words (1 for the largest)
+            how well the discriminator finds that this caption, and others after it, match the picture, 0 to 1, and
+            the weight of each among them
+        """
+        found = self.synth.explain(caption, seed)
+        largest, best = max(e.change for e in found.words) or 1, max(found.scores.values(), default=0) or 1
+        words = [
+            {
+                "word": effect.word,
+                "change": round(effect.change, 4),
+                "weight": round(effect.change / largest, 4),
+                "image": FileData(path=keep(effect.image, f"without-{slug(effect.word)}-seed-{seed}")).model_dump(),
+            }
+            for effect in found.words
+        ]
+        matches = [
+            {"caption": text, "match": round(match, 4), "weight": round(match / best, 4)}
+            for text, match in found.scores.items()
+        ]
+        return keep(found.image, f"{slug(caption)}-seed-{seed}"), words, matches
+
+    def blend(
+        self, caption_a: str, caption_b: str, amount: float, seed: int, to_seed: int, noise_amount: float
+    ) -> tuple[dict, str]:
+        """The live picture, small enough to travel in the answer itself, and what is wrong if there is none."""
+        try:
+            to_seed = to_seed if noise_amount else None
+            image = self.synth.blend(caption_a, caption_b, amount, seed, to_seed, noise_amount)
+        except ValueError as error:
+            return gr.skip(), str(error)
+        file = BytesIO()
+        save_png(image, file, image.info["parameters"])
+        url = f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
+        return {"path": None, "url": url, "orig_name": f"between-seed-{seed}.png"}, ""
+
+    def export(
+        self, caption_a: str, caption_b: str, walk: str, seed: int, to_seed: int, frames: int, kind: str
+    ) -> Iterator[tuple[str, gr.DownloadButton]]:
+        """An animation of the walk there and back: a progress bar for each frame, then the file.
+
+        Stopped between two frames, it leaves nothing behind.
+        """
+        last, to_seed = walk_end(caption_a, caption_b, walk, to_seed)
+        way = steps_between(frames)
+        way += way[-2:0:-1]
+        images = (self.synth.blend(caption_a, last, t, seed, to_seed, t) for t in way)
+        comment = parameters_text(f"{caption_a} ... {last}", seed, (64, 64), self.synth.name)
+        with one_sentence(), tempfile.TemporaryDirectory() as folder:
+            file = Path(folder, f"{slug(caption_a)}-to-{slug(last)}-seed-{seed}.{kind}")
+            with closing(write_frames(images, file, FPS, comment)) as counts:
+                for count in counts:
+                    yield progress(count, len(way)), gr.DownloadButton(interactive=False)
+            kept = save_file_to_cache(file, get_upload_folder())
+        yield playing(kept), gr.DownloadButton(value=kept, interactive=True)
+
+    @one_sentence()
+    def grid(self, captions: str, seed: int, count: int) -> str:
+        """A labelled PNG with a row for each caption and a column for each seed."""
+        rows, seeds = lines(captions), seeds_from(seed, count)
+        images = [image for caption in rows for image in self.synth.generate(caption, seeds)]
+        grid = labelled_grid(images, rows, [f"seed {s}" for s in seeds])
+        grid.info["parameters"] = parameters_text(
+            "\n".join(rows), None, grid.size, self.synth.name, seeds=f"{seeds[0]} to {seeds[-1]}"
+        )
+        return keep(grid, f"{len(rows)}-captions-seeds-{seeds[0]}-to-{seeds[-1]}")
+
+    @one_sentence()
+    def compare(self, variant: str, caption: str, seed: int) -> Pictures:
+        """A few pictures of one variant."""
+        seeds = seeds_from(seed, COMPARED)
+        images = self.synth.variants[variant].generate(caption, seeds)
+        return [(keep(image, f"{slug(caption)}-{variant}-seed-{s}"), f"seed {s}") for image, s in zip(images, seeds)]
+
+    @one_sentence()
+    def open_link(self, search: str) -> tuple[str, int, bool, Pictures]:
+        """Caption, seed and pictures that a link asks for; nothing changes where it asks for none."""
+        asked = parse_qs(search.removeprefix("?"), keep_blank_values=True)
+        if not {"caption", "seed"} & asked.keys():
+            return gr.skip()
+        caption, seed = asked.get("caption", self.examples)[0], asked.get("seed", [str(FIRST_SEED)])[0]
+        if not re.fullmatch("[0-9]{1,10}", seed) or int(seed) > MAX_SEED:
+            raise ValueError(f"The link's seed is {seed[:20]!r}; it must be a whole number from 0 to {MAX_SEED}.")
+        return caption, int(seed), False, self.generate(caption, int(seed), FIRST_COUNT)
 
 
-def check(caption: str, seed: int, count: int) -> list[dict]:
-    """Gradio's verdict on each input of `generate`, taken before the call waits in the queue."""
+def keep(image: Image.Image, name: str) -> str:
+    """The picture as PNG in Gradio's cache, under the name it is downloaded with."""
+    return save_pil_to_cache(image, get_upload_folder(), name, "png")
+
+
+def slug(text: str) -> str:
+    """Words of a file's name."""
+    return re.sub("[^a-z0-9]+", "-", clean_caption(text))[:60].strip("-") if text.strip() else ""
+
+
+def seeds_from(seed: int, count: int) -> list[int]:
+    """Consecutive seeds; after the last comes 0."""
+    return [(seed + k) % (MAX_SEED + 1) for k in range(count)]
+
+
+def lines(text: str) -> list[str]:
+    """Captions that stand one a line."""
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def walk_end(caption_a: str, caption_b: str, walk: str, to_seed: int) -> tuple[str, int | None]:
+    """Last caption and last seed of a walk, None where the noise stays."""
+    return caption_a if walk == "seeds" else caption_b, None if walk == "sentences" else to_seed
+
+
+def caption_of(file: Path | str) -> str:
+    """What a photograph shows, if its name tells: a-red-rose.jpg; empty for names such as image_00001.jpg."""
+    words = re.findall("[a-z]+", Path(file).stem.lower())
+    return " ".join(words) if len(words) > 2 else ""
+
+
+def waiting(text: str) -> str:
+    """What stands in the animation's place."""
+    return f'<div class="waiting" role="status">{escape(text)}</div>'
+
+
+def progress(count: int, total: int) -> str:
+    """How far the animation is."""
+    return (
+        f'<div class="waiting"><label>Frame {count} of {total}<br>'
+        f'<progress value="{count}" max="{total}"></progress></label></div>'
+    )
+
+
+def playing(file: str) -> str:
+    """The finished animation, in a loop."""
+    address = escape(f"gradio_api/file={file}", quote=True)
+    if file.endswith(".mp4"):
+        return f'<video src="{address}" autoplay loop muted playsinline controls aria-label="The animation"></video>'
+    return f'<img src="{address}" alt="The animation">'
+
+
+Verdict = Callable[[object], dict]
+
+
+def checks(*verdicts: Verdict) -> Callable[..., list[dict]]:
+    """Gradio's validator of an event from a verdict for each input, taken before the call waits in the queue."""
+
+    def check(*values: object) -> list[dict]:
+        return [verdict(value) for verdict, value in zip(verdicts, values, strict=True)]
+
+    return check
+
+
+def readable(caption: object) -> dict:
+    """Verdict on a caption."""
     try:
         clean_caption(caption)
-        readable = gr.validate(True, "")
+        return gr.validate(True, "")
     except ValueError as error:
-        readable = gr.validate(False, str(error))
-    return [readable, whole("seed", seed, 0, MAX_SEED), whole("number of pictures", count, 1, MAX_COUNT)]
+        return gr.validate(False, str(error))
 
 
-def whole(name: str, value: object, low: int, high: int) -> dict:
-    """Gradio's verdict on a whole number from `low` to `high`."""
-    fits = isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
-    return gr.validate(fits, f"The {name} must be a whole number from {low} to {high}.")
+def readable_lines(text: object) -> dict:
+    """Verdict on captions that stand one a line."""
+    captions = lines(text) if isinstance(text, str) else []
+    if not 1 <= len(captions) <= MAX_CAPTIONS:
+        return gr.validate(False, f"There are {len(captions)} captions; give 1 to {MAX_CAPTIONS}, one a line.")
+    refused = [f"Line {k}: {v['message']}" for k, v in enumerate(map(readable, captions), 1) if not v["is_valid"]]
+    return gr.validate(not refused, " ".join(refused[:1]))
 
 
-def reuse(pictures: list[tuple[str, str]], event: gr.SelectData) -> tuple[str, int, bool]:
+def whole(name: str, low: int, high: int) -> Verdict:
+    """Verdicts on a whole number from `low` to `high`."""
+
+    def verdict(value: object) -> dict:
+        fits = isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+        return gr.validate(fits, f"The {name} must be a whole number from {low} to {high}.")
+
+    return verdict
+
+
+WHOLE_SEED = whole("seed", 0, MAX_SEED)
+
+
+def one_of(name: str, choices: object) -> Verdict:
+    """Verdicts on one of several words."""
+    sentence = f"The {name} must be one of {', '.join(choices)}."
+    return lambda value: gr.validate(isinstance(value, str) and value in choices, sentence)
+
+
+def uploaded(photo: object) -> dict:
+    """Verdict on an upload: there is one. Gradio has refused paths outside its upload folder before."""
+    return gr.validate(isinstance(photo, dict) and bool(photo.get("path")), "Choose a photograph first.")
+
+
+def remember(pictures: Pictures | None, history: Pictures | None) -> Pictures:
+    """This visit's pictures, the newest first."""
+    known = {file for file, _ in history or []}
+    return [*(p for p in pictures or [] if p[0] not in known), *(history or [])][:REMEMBERED]
+
+
+def reuse(pictures: Pictures, event: gr.SelectData) -> tuple[str, int, bool]:
     """Caption and seed of the picture clicked, as its file tells them; the seed then stays."""
     try:
         with Image.open(pictures[event.index][0]) as image:
@@ -220,15 +815,33 @@ def reuse(pictures: list[tuple[str, str]], event: gr.SelectData) -> tuple[str, i
     return caption, seed, False
 
 
-def launch(page: gr.Blocks, **options):
-    """Serve the page; `options` are those of `gr.Blocks.launch`."""
-    return page.launch(
+@one_sentence()
+def restore(file: str) -> tuple[str, int, bool]:
+    """Caption and seed of a picture from here, as its text tells them; the seed then stays."""
+    found = read_parameters(open_photo(file))
+    if found is None:
+        raise ValueError("This picture does not tell its caption and seed; drop a PNG that was downloaded here.")
+    return *found, False
+
+
+@one_sentence()
+def choose_photo(photos: Pictures, caption: str, event: gr.SelectData) -> tuple[str, str]:
+    """The photograph clicked and its caption, which stays as it is where the photograph tells none."""
+    file, text = photos[event.index]
+    return file, text or caption
+
+
+def launch(synth: Synthesizer, **options):
+    """Serve the page, its API, the same as MCP tools, and plain addresses; `options` as in `gr.Blocks.launch`."""
+    return build(synth).launch(
         theme=theme(),
         css=CSS,
         ssr_mode=False,
-        max_file_size="5mb",
+        max_file_size="16mb",
         enable_monitoring=False,
         run_history=False,
+        mcp_server=True,
+        app_kwargs={"routes": [text_route(synth)]},
         footer_links=["api", "settings"],
         **options,
     )
@@ -241,7 +854,7 @@ def main() -> None:
         synth = Synthesizer.from_pretrained()
     except ValueError as error:
         sys.exit(f"t2i: {error}")
-    launch(build(synth))
+    launch(synth)
 
 
 if __name__ == "__main__":
