@@ -354,7 +354,7 @@ def interpolate_tab(endpoints: "Endpoints") -> None:
     moved = {
         "fn": endpoints.blend, "inputs": [caption_a, caption_b, amount, seed, to_seed, noise_amount],
         "outputs": [picture, refusal], "trigger_mode": "always_last", "queue": False, "show_progress": "hidden",
-        "postprocess": False,
+        "preprocess": False, "postprocess": False,
     }  # fmt: skip
     controls = (amount, noise_amount, caption_a, caption_b, seed, to_seed)
     gr.on([c.input for c in controls], api_name="blend", api_visibility="undocumented", **moved)
@@ -632,12 +632,16 @@ class Endpoints:
     def blend(
         self, caption_a: str, caption_b: str, amount: float, seed: int, to_seed: int, noise_amount: float
     ) -> tuple[dict, str]:
-        """The live picture, small enough to travel in the answer itself, and what is wrong if there is none."""
-        try:
-            to_seed = to_seed if noise_amount else None
-            image = self.synth.blend(caption_a, caption_b, amount, seed, to_seed, noise_amount)
-        except ValueError as error:
-            return gr.skip(), str(error)
+        """The live picture, small enough to travel in the answer itself, and what is wrong if there is none.
+
+        Events that skip the queue, as this must to keep up, skip its validators, too.
+        """
+        verdicts = check_blend(caption_a, caption_b, amount, seed, to_seed, noise_amount)
+        refused = [verdict["message"] for verdict in verdicts if not verdict["is_valid"]]
+        if refused:
+            return gr.skip(), refused[0]
+        to_seed = to_seed if noise_amount else None
+        image = self.synth.blend(caption_a, caption_b, amount, seed, to_seed, noise_amount)
         file = BytesIO()
         save_png(image, file, image.info["parameters"])
         url = f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
@@ -786,6 +790,15 @@ def whole(name: str, low: int, high: int) -> Verdict:
 
 
 WHOLE_SEED = whole("seed", 0, MAX_SEED)
+
+
+def fraction(value: object) -> dict:
+    """Verdict on how far a walk has come."""
+    fits = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
+    return gr.validate(fits, "How far to go must be a number from 0 to 1.")
+
+
+check_blend = checks(readable, readable, fraction, WHOLE_SEED, WHOLE_SEED, fraction)
 
 
 def one_of(name: str, choices: object) -> Verdict:
