@@ -10,41 +10,46 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 MAX_PIXELS = 50_000_000
+FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "TIFF", "WEBP")  # not EPS, which is a program
 
 
 def open_photo(file: str | Path | BinaryIO) -> Image.Image:
-    """An RGB picture from a file of any format and mode that Pillow reads.
+    """An RGB picture from a file of one of FORMATS and of any mode.
 
     The first frame of an animation, turned as its EXIF says, 16 bits brought to 8, on white where it
     is transparent. ValueError says in one sentence what is wrong with the file.
     """
     name = Path(file).name if isinstance(file, (str, Path)) else "The file"
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow warns of large pictures; ours are measured below
-            with Image.open(file) as image:
-                if image.width * image.height > MAX_PIXELS:
-                    raise ValueError(
-                        f"{name} has {image.width}x{image.height} pixels; "
-                        f"give a picture of at most {MAX_PIXELS // 1_000_000} million."
-                    )
-                image.draft("RGB", (1024, 1024))  # a large JPEG is decoded smaller
-                return to_rgb(ImageOps.exif_transpose(image))
-    except Image.DecompressionBombError as error:
-        limit = MAX_PIXELS // 1_000_000
-        raise ValueError(f"{name} has far too many pixels; give a picture of at most {limit} million.") from error
-    except Image.UnidentifiedImageError as error:
-        raise ValueError(f"{name} is not a picture that can be read; give a JPEG, PNG or WebP.") from error
+        image = _decode(file)
     except FileNotFoundError as error:
         raise ValueError(f"There is no file {file}; check its name.") from error
-    except (OSError, SyntaxError, EOFError, IndexError, TypeError) as error:  # what decoders raise on damage
+    except Image.UnidentifiedImageError as error:
+        raise ValueError(f"{name} is not a picture that can be read; give a JPEG, PNG or WebP.") from error
+    except Image.DecompressionBombError as error:
+        limit = MAX_PIXELS // 1_000_000
+        raise ValueError(f"{name} has too many pixels; give a picture of at most {limit} million.") from error
+    except Exception as error:  # decoders of damaged bytes raise whatever they come across
+        if isinstance(error, OSError) and error.errno:
+            raise ValueError(f"{name} can't be read ({error.strerror}); choose another file.") from error
         raise ValueError(f"{name} is damaged or cut short; save or send it again.") from error
+    return to_rgb(image)
+
+
+def _decode(file: str | Path | BinaryIO) -> Image.Image:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about sizes, which are measured here, and about odd metadata
+        with Image.open(file, formats=FORMATS) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise Image.DecompressionBombError
+            image.draft("RGB", (1024, 1024))  # a large JPEG is decoded smaller
+            return ImageOps.exif_transpose(image)
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
     """RGB of 8 bits from any mode; transparent parts on white."""
     if image.mode.startswith("I") or image.mode == "F":
-        values = np.asarray(image, dtype=np.float64)
+        values = np.nan_to_num(np.asarray(image, dtype=np.float64), posinf=0, neginf=0)
         top = 65535 if image.mode != "F" else max(values.max(initial=0), 1e-9)
         return Image.fromarray((values / top * 255).round().clip(0, 255).astype(np.uint8)).convert("RGB")
     if image.has_transparency_data:

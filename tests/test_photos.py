@@ -1,0 +1,214 @@
+"""Photographs as people have them: every kind that cameras, editors and scanners write, whole or damaged."""
+
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from t2i.photos import open_photo, to_pixels, to_rgb, to_square
+
+RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
+ORIENTATION = 0x0112
+TOLERANCE = 16  # what JPEG, WebP and CMYK may change a colour by
+
+
+def encoded(image: Image.Image, kind: str, **options) -> io.BytesIO:
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    file.seek(0)
+    return file
+
+
+def near(image: Image.Image, place: tuple[int, int], colour: tuple[int, int, int]) -> bool:
+    return np.abs(np.subtract(image.getpixel(place), colour, dtype=int)).max() <= TOLERANCE
+
+
+def halves(left: tuple[int, ...] = RED, right: tuple[int, ...] = BLUE, mode: str = "RGB") -> Image.Image:
+    """32 x 16 pixels, one colour left and one right."""
+    image = Image.new(mode, (32, 16), left)
+    image.paste(right, (16, 0, 32, 16))
+    return image
+
+
+def wide(values: np.ndarray) -> Image.Image:
+    return Image.fromarray(values.repeat(16, 1).repeat(16, 0))
+
+
+BLACK_GREY_WHITE = np.array([[0, 0.5, 1]])
+MODES = {
+    "RGB PNG": (halves(), "PNG", RED, BLUE),
+    "RGB JPEG": (halves(), "JPEG", RED, BLUE),
+    "RGB WebP": (halves(), "WEBP", RED, BLUE),
+    "RGB AVIF": (halves(), "AVIF", RED, BLUE),
+    "RGB BMP": (halves(), "BMP", RED, BLUE),
+    "RGB JPEG 2000": (halves(), "JPEG2000", RED, BLUE),
+    "palette": (halves().convert("P", palette=Image.Palette.ADAPTIVE), "PNG", RED, BLUE),
+    "grey": (halves(255, 0, "L"), "PNG", WHITE, (0, 0, 0)),
+    "grey JPEG": (halves(255, 0, "L"), "JPEG", WHITE, (0, 0, 0)),
+    "grey with alpha": (halves((0, 255), (0, 0), "LA"), "PNG", (0, 0, 0), WHITE),
+    "colour with alpha": (halves((255, 0, 0, 255), (0, 0, 255, 0), "RGBA"), "PNG", RED, WHITE),
+    "half transparent": (halves((0, 0, 0, 128), (0, 0, 0, 255), "RGBA"), "PNG", (127, 127, 127), (0, 0, 0)),
+    "transparent GIF": (halves((255, 0, 0, 255), (0, 0, 255, 0), "RGBA"), "GIF", RED, WHITE),
+    "CMYK JPEG": (halves().convert("CMYK"), "JPEG", RED, BLUE),
+    "CMYK TIFF": (halves().convert("CMYK"), "TIFF", RED, BLUE),
+    "1 bit": (halves(1, 0, "1"), "PNG", WHITE, (0, 0, 0)),
+    "1 bit TIFF": (halves(1, 0, "1"), "TIFF", WHITE, (0, 0, 0)),
+    "16 bit PNG": (wide((BLACK_GREY_WHITE * 65535).astype(np.uint16)), "PNG", (0, 0, 0), WHITE),
+    "16 bit TIFF": (wide((BLACK_GREY_WHITE * 65535).astype(np.uint16)), "TIFF", (0, 0, 0), WHITE),
+    "32 bit TIFF": (wide((BLACK_GREY_WHITE * 65535).astype(np.int32)), "TIFF", (0, 0, 0), WHITE),
+    "float TIFF to 1": (wide(BLACK_GREY_WHITE.astype(np.float32)), "TIFF", (0, 0, 0), WHITE),
+    "float TIFF to 255": (wide(BLACK_GREY_WHITE.astype(np.float32) * 255), "TIFF", (0, 0, 0), WHITE),
+}
+
+
+@pytest.mark.parametrize(("image", "kind", "left", "right"), MODES.values(), ids=MODES)
+def test_every_mode_becomes_rgb_with_its_colours(image, kind, left, right):
+    opened = open_photo(encoded(image, kind))
+    assert opened.mode == "RGB" and opened.size == image.size
+    assert near(opened, (2, 2), left) and near(opened, (opened.width - 3, 13), right)
+
+
+@pytest.mark.parametrize("name", ["16 bit PNG", "16 bit TIFF", "32 bit TIFF", "float TIFF to 1", "float TIFF to 255"])
+def test_more_than_8_bits_keep_the_middle_grey(name):
+    image, kind, *_ = MODES[name]
+    assert near(open_photo(encoded(image, kind)), (24, 8), (127, 127, 127))
+
+
+def test_values_that_are_no_numbers_are_black():
+    image = to_rgb(wide(np.array([[np.nan, np.inf, -np.inf, -1, 4]], dtype=np.float32)))
+    assert [image.getpixel((16 * k, 0))[0] for k in range(5)] == [0, 0, 0, 0, 255]
+
+
+def test_an_animation_gives_its_first_frame():
+    file = encoded(halves(), "GIF", save_all=True, append_images=[halves(GREEN, GREEN)])
+    assert near(open_photo(file), (2, 2), RED)
+
+
+@pytest.mark.parametrize(("orientation", "size", "red"), [(1, (32, 16), (2, 8)), (3, (32, 16), (29, 8)),
+                                                          (6, (16, 32), (8, 2)), (8, (16, 32), (8, 29))])  # fmt: skip
+def test_a_photo_is_turned_as_its_exif_says(orientation, size, red):
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    opened = open_photo(encoded(halves(), "JPEG", exif=exif))
+    assert opened.size == size and near(opened, red, RED)
+
+
+def test_a_large_jpeg_is_decoded_smaller():
+    opened = open_photo(encoded(Image.new("RGB", (5000, 4000), RED), "JPEG"))
+    assert 1000 < max(opened.size) < 3000 and near(opened, (500, 500), RED)
+
+
+def test_a_photo_may_be_a_path_or_its_name(tmp_path):
+    halves().save(tmp_path / "rose.png")
+    assert open_photo(tmp_path / "rose.png").tobytes() == open_photo(str(tmp_path / "rose.png")).tobytes()
+
+
+def declaring(width: int, height: int) -> bytes:
+    """A PNG of some 60 bytes that declares any size."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+
+
+BAD = {
+    "empty": (b"", "is not a picture"),
+    "text": (b"a pink flower\n", "is not a picture"),
+    "program": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "is not a picture"),
+    "truncated PNG": (encoded(halves(), "PNG").getvalue()[:60], "is damaged or cut short"),
+    "truncated JPEG": (encoded(halves(), "JPEG").getvalue()[:-60], "is damaged or cut short"),
+    "truncated WebP": (encoded(halves(), "WEBP").getvalue()[:40], "is damaged or cut short"),
+    "signature alone": (b"\x89PNG\r\n\x1a\n", "is not a picture"),
+    "51 million pixels": (declaring(51_000, 1000), "at most 50 million"),
+    "100 million pixels": (declaring(10_000, 10_000), "at most 50 million"),
+    "bomb": (declaring(2**31 - 1, 2**31 - 1), "at most 50 million"),
+}
+
+
+@pytest.mark.parametrize(("data", "sentence"), BAD.values(), ids=BAD)
+def test_what_is_wrong_with_a_file_is_told_in_one_sentence(tmp_path, data, sentence):
+    file = tmp_path / "rose.jpg"
+    file.write_bytes(data)
+    with pytest.raises(ValueError) as told:
+        open_photo(file)
+    assert str(told.value).startswith("rose.jpg ") and sentence in str(told.value)
+    assert is_one_sentence(told.value)
+
+
+def test_a_missing_file_and_a_folder_are_told(tmp_path):
+    with pytest.raises(ValueError, match=r"There is no file .*rose\.jpg; check its name\."):
+        open_photo(tmp_path / "rose.jpg")
+    with pytest.raises(ValueError, match=r"can't be read \(Is a directory\)"):
+        open_photo(tmp_path)
+
+
+def is_one_sentence(error: ValueError) -> bool:
+    return str(error).endswith(".") and "\n" not in str(error) and "; " in str(error)
+
+
+def opens_or_tells(data: bytes) -> None:
+    try:
+        assert open_photo(io.BytesIO(data)).mode == "RGB"
+    except ValueError as error:
+        assert is_one_sentence(error)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    start=st.sampled_from([b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF89a", b"BM", b"II*\0"]), rest=st.binary()
+)
+def test_any_bytes_are_a_picture_or_a_sentence(start, rest):
+    opens_or_tells(start + rest)
+
+
+SOUND = [
+    encoded(image, kind, **options).getvalue()
+    for image, kind, options in [
+        (halves(), "PNG", {}),
+        (MODES["palette"][0], "PNG", {}),
+        (MODES["16 bit PNG"][0], "PNG", {}),
+        (halves(), "JPEG", {}),
+        (halves().convert("CMYK"), "JPEG", {}),
+        (halves(), "WEBP", {}),
+        (halves(), "GIF", {}),
+        (halves(), "TIFF", {}),
+        (halves(), "BMP", {}),
+        (halves(), "AVIF", {}),
+        (halves(), "JPEG2000", {}),
+    ]
+]
+
+
+@settings(max_examples=500, deadline=None)
+@given(
+    data=st.sampled_from(SOUND),
+    changes=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.binary(max_size=4)), max_size=8),
+    end=st.floats(0, 1),
+)
+def test_damaged_pictures_are_a_picture_or_a_sentence(data, changes, end):
+    damaged = bytearray(data)
+    for place, new in changes:
+        start = int(place**3 * len(damaged))  # mostly in the header
+        damaged[start : start + len(new)] = new
+    opens_or_tells(bytes(damaged[: int(end**0.1 * len(damaged))]))
+
+
+def test_the_middle_square_is_what_counts():
+    image = Image.new("RGB", (40, 20), RED)
+    image.paste(GREEN, (10, 0, 30, 20))
+    square = to_square(image, 8)
+    assert square.size == (8, 8) and all(near(square, (x, y), GREEN) for x in range(8) for y in range(8))
+
+
+def test_pixels_go_from_minus_one_to_one():
+    pixels = to_pixels([halves(WHITE, WHITE), halves((0, 0, 0), (0, 0, 0)), halves(255, 255, "L")], 8)
+    assert pixels.shape == (3, 3, 8, 8) and pixels.dtype == torch.float32
+    assert [row.unique().tolist() for row in pixels] == [[1], [-1], [1]]
