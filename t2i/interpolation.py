@@ -17,9 +17,10 @@ def slerp(a: Tensor, b: Tensor, amount: float) -> Tensor:
     """
     cosine = torch.dot(a, b) / (a.norm() * b.norm()).clamp_min(1e-12)
     angle = torch.arccos(cosine.clamp(-1, 1))
-    if angle.sin().abs() < 1e-4:
+    if angle.sin() < 1e-4:
         return lerp(a, b, amount)
-    return (((1 - amount) * angle).sin() * a + (amount * angle).sin() * b) / angle.sin()
+    share_a, share_b = ((1 - amount) * angle).sin() / angle.sin(), (amount * angle).sin() / angle.sin()
+    return share_a * a + share_b * b  # shares of exactly 0 and 1 at the ends
 
 
 def steps_between(count: int) -> list[float]:
