@@ -1,20 +1,35 @@
-"""The `t2i` command: a caption in, a PNG out."""
+"""The `t2i` command: captions in, pictures out."""
 
 import argparse
+import os
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
-from t2i.images import enlarge, make_grid, parameters_text, save_png
+import torch
+
+from t2i.animation import FORMATS, save_animation
+from t2i.images import enlarge, labelled_grid, make_grid, parameters_text, save_png
+from t2i.photos import open_photo, to_square
 from t2i.synthesizer import MAX_SEED, Synthesizer
 
 COLUMNS = 8
+STRIP_STEPS, ANIMATION_STEPS = 8, 48
+OTHERS = """other commands (each has its own -h):
+  t2i interpolate A B                   walk from one caption to another: mp4, GIF, WebP or a strip
+  t2i style PHOTO CAPTION [CAPTION ...] captions in the style of a photograph
+  t2i grid CAPTION [CAPTION ...]        captions against seeds, with labels"""
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command; returns the exit status (2 for what the user can mend)."""
-    options = _parser().parse_args(arguments)
+    """Run the command that the first word names; returns the exit status (2 for what the user can mend)."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    command = arguments[0] if arguments and arguments[0] in COMMANDS else ""
+    options = parser(command).parse_args(arguments[1:] if command else arguments)
     try:
-        draw(options)
+        COMMANDS[command][0](options)
     except (ValueError, OSError) as error:
         print(f"t2i: {error}", file=sys.stderr)
         return 2
@@ -22,38 +37,158 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def draw(options: argparse.Namespace) -> None:
-    """Draw the pictures the options ask for into one PNG."""
-    if options.out.suffix.lower() != ".png":
-        raise ValueError(f"{options.out} is not a .png; name the picture like flowers.png.")
-    if not options.out.parent.is_dir():
-        raise ValueError(f"There is no folder {options.out.parent}; make it first or write elsewhere with -o.")
-    seeds = [(options.seed + k) % (MAX_SEED + 1) for k in range(options.count)]
-    synthesizer = Synthesizer.from_pretrained(options.model, options.revision, options.device)
-    images = synthesizer.generate(options.caption, seeds)
+    """Pictures of a caption."""
+    check_out(options.out, (".png",))
+    seeds, synth = seeds_from(options), load(options)
+    images = synth.generate(options.caption, seeds)
     picture = images[0] if len(images) == 1 else make_grid(images, min(len(images), COLUMNS))
     more = {"count": len(images)} if len(images) > 1 else {}
-    told = parameters_text(options.caption, seeds[0], images[0].size, synthesizer.name, **more)
-    save_png(enlarge(picture, options.scale), options.out, told)
+    told = parameters_text(options.caption, seeds[0], images[0].size, synth.name, **more)
+    with replacing(options.out) as file:
+        save_png(enlarge(picture, options.scale), file, told)
     last = f" to {seeds[-1]}" if len(seeds) > 1 else ""
-    print(f"{options.out}: seed {seeds[0]}{last}, {synthesizer.name}")
+    print(f"{options.out}: seed {seeds[0]}{last}, {synth.name}")
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="t2i", description="Draw a picture from a caption.", allow_abbrev=False)
-    parser.add_argument("caption", help='for example "a pink flower with yellow petals"')
-    parser.add_argument("--seed", type=_whole(0, MAX_SEED), default=0, help="noise of the first picture (default: 0)")
-    parser.add_argument("--count", type=_whole(1, 64), default=1, help="pictures, each with the next seed (default: 1)")
-    parser.add_argument("--scale", type=_whole(1, 16), default=1, help="enlarge each pixel (default: 1)")
-    parser.add_argument(
-        "-o", "--out", type=Path, default=Path("flowers.png"), help="PNG to write (default: flowers.png)"
+def interpolate(options: argparse.Namespace) -> None:
+    """Walk from one caption to another."""
+    check_out(options.out, (".png", *FORMATS))
+    strip = options.out.suffix.lower() == ".png"
+    steps = options.steps or (STRIP_STEPS if strip else ANIMATION_STEPS)
+    synth = load(options)
+    images = synth.interpolate(options.a, options.b, steps, options.seed, options.to_seed)
+    more = {"second_caption": options.b, "steps": steps}
+    more |= {} if options.to_seed is None else {"second_seed": options.to_seed}
+    told = parameters_text(options.a, options.seed, images[0].size, synth.name, **more)
+    with replacing(options.out) as file:
+        if strip:
+            save_png(enlarge(make_grid(images, len(images)), options.scale or 1), file, told)
+        else:
+            save_animation(images, file, options.fps, told, options.scale)
+    print(f"{options.out}: {steps} steps, {synth.name}")
+
+
+def style(options: argparse.Namespace) -> None:
+    """Draw captions in the style of a photograph: the photograph, then a column for each caption."""
+    check_out(options.out, (".png",))
+    photo = open_photo(options.photo)
+    synth = load(options)
+    drawn = synth.transfer_style(photo, options.captions)
+    images = [to_square(photo, drawn[0].width), *drawn]
+    figure = labelled_grid(images, [""], ["photograph", *options.captions], options.scale)
+    told = parameters_text(
+        options.captions[0], None, drawn[0].size, synth.name, style=options.photo.name, **others(options.captions)
     )
-    parser.add_argument("--model", help="a folder of weights or owner/repo (default: the bundled weights)")
-    parser.add_argument("--revision", help="branch, tag or commit of owner/repo")
-    parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
-    return parser
+    with replacing(options.out) as file:
+        save_png(figure, file, told)
+    print(f"{options.out}: style of {options.photo.name}, {synth.name}")
 
 
-def _whole(low: int, high: int):
+def grid(options: argparse.Namespace) -> None:
+    """Draw captions against seeds: a row for each caption, a column for each seed."""
+    check_out(options.out, (".png",))
+    seeds, synth = seeds_from(options), load(options)
+    images = [image for caption in options.captions for image in synth.generate(caption, seeds)]
+    figure = labelled_grid(images, options.captions, [f"seed {seed}" for seed in seeds], options.scale)
+    told = parameters_text(
+        options.captions[0], seeds[0], images[0].size, synth.name, count=len(seeds), **others(options.captions)
+    )
+    with replacing(options.out) as file:
+        save_png(figure, file, told)
+    print(f"{options.out}: {len(options.captions)} captions, {len(seeds)} seeds, {synth.name}")
+
+
+def seeds_from(options: argparse.Namespace) -> list[int]:
+    """`count` seeds; after the last one comes 0."""
+    return [(options.seed + k) % (MAX_SEED + 1) for k in range(options.count)]
+
+
+def others(captions: list[str]) -> dict[str, str]:
+    """Setting that tells all captions but the first."""
+    return {"other_captions": " | ".join(captions[1:])} if captions[1:] else {}
+
+
+def load(options: argparse.Namespace) -> Synthesizer:
+    return Synthesizer.from_pretrained(options.model, options.revision, options.device)
+
+
+def check_out(out: Path, suffixes: tuple[str, ...]) -> None:
+    """ValueError unless a file of this name can be written: found out before the work."""
+    if out.suffix.lower() not in suffixes:
+        *first, last = suffixes
+        known = f"{', '.join(first)} or {last}" if first else last
+        raise ValueError(f"{out} is not a {known}; name it like flowers{last}.")
+    if not out.parent.is_dir():
+        raise ValueError(f"There is no folder {out.parent}; make it first or write elsewhere with -o.")
+    if out.is_dir():
+        raise ValueError(f"{out} is a folder; give -o a new name.")
+
+
+@contextmanager
+def replacing(out: Path) -> Iterator[Path]:
+    """A name to write to, renamed to `out` in the end; on an error nothing is left, and an old `out` stays."""
+    temporary = out.with_name(f".{os.getpid()}-{out.name}")
+    try:
+        yield temporary
+        temporary.replace(out)
+    except OSError as error:
+        raise ValueError(f"{out} can't be written ({error.strerror or error}); write elsewhere with -o.") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+class Parser(argparse.ArgumentParser):
+    """Tells what is wrong in one sentence, without a list of all flags."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}; {self.prog} -h tells more.\n")
+
+
+def parser(command: str) -> Parser:
+    """The arguments of "interpolate", "style", "grid" or, as "", of a single caption."""
+    run, add_arguments, out = COMMANDS[command]
+    shape = argparse.RawDescriptionHelpFormatter
+    made = Parser(f"t2i {command}".strip(), description=run.__doc__, epilog=None if command else OTHERS,
+                  formatter_class=shape, allow_abbrev=False)  # fmt: skip
+    add_arguments(made.add_argument)
+    made.add_argument("-o", "--out", type=Path, default=Path(out), help=f"file to write (default: {out})")
+    made.add_argument("--model", help="a folder of weights or owner/repo (default: the bundled weights)")
+    made.add_argument("--revision", help="branch, tag or commit of owner/repo")
+    made.add_argument("--device", type=_device, default="cpu", help="cpu or cuda (default: cpu)")
+    return made
+
+
+def _draw_arguments(add: Callable) -> None:
+    add("caption", help='for example "a pink flower with yellow petals"')
+    add("--seed", type=_whole(0, MAX_SEED), default=0, help="noise of the first picture (default: 0)")
+    add("--count", type=_whole(1, 64), default=1, help="pictures, each with the next seed (default: 1)")
+    add("--scale", type=_whole(1, 16), default=1, help="enlarge each pixel (default: 1)")
+
+
+def _interpolate_arguments(add: Callable) -> None:
+    add("a", help="caption to start from")
+    add("b", help="caption to end with; the same one walks through the noise alone")
+    add("--steps", type=_whole(2, 240), help=f"pictures (default: {ANIMATION_STEPS}; in a .png {STRIP_STEPS})")
+    add("--seed", type=_whole(0, MAX_SEED), default=0, help="noise, or noise of the first picture (default: 0)")
+    add("--to-seed", type=_whole(0, MAX_SEED), help="noise of the last picture (default: the same)")
+    add("--fps", type=_whole(1, 60), default=24, help="pictures a second (default: 24)")
+    add("--scale", type=_whole(1, 16), help="enlarge each pixel (default: 1 in a .png, otherwise what is well seen)")
+
+
+def _style_arguments(add: Callable) -> None:
+    add("photo", type=Path, help="JPEG, PNG, WebP or what else Pillow reads; its middle square counts")
+    add("captions", nargs="+", metavar="caption", help="a column each")
+    add("--scale", type=_whole(1, 16), default=3, help="enlarge each pixel (default: 3)")
+
+
+def _grid_arguments(add: Callable) -> None:
+    add("captions", nargs="+", metavar="caption", help="a row each")
+    add("--seed", type=_whole(0, MAX_SEED), default=0, help="seed of the first column (default: 0)")
+    add("--count", type=_whole(1, 64), default=8, help="columns, each with the next seed (default: 8)")
+    add("--scale", type=_whole(1, 16), default=2, help="enlarge each pixel (default: 2)")
+
+
+def _whole(low: int, high: int) -> Callable[[str], int]:
     def number(text: str) -> int:
         try:
             value = int(text)
@@ -64,3 +199,19 @@ def _whole(low: int, high: int):
         return value
 
     return number
+
+
+def _device(name: str) -> str:
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError):  # AssertionError: this torch was built without CUDA
+        raise argparse.ArgumentTypeError(f"{name!r} can't be used here, give cpu or cuda") from None
+    return name
+
+
+COMMANDS = {
+    "": (draw, _draw_arguments, "flowers.png"),
+    "interpolate": (interpolate, _interpolate_arguments, "walk.mp4"),
+    "style": (style, _style_arguments, "style.png"),
+    "grid": (grid, _grid_arguments, "grid.png"),
+}
