@@ -15,7 +15,6 @@ from training.presets import GanConfig
 from training.randomness import step_noise, step_rng
 
 NOISE, CALIBRATION, REAL, FAKE, FAKE_FOR_G, SPECKLE = range(1, 7)  # streams of step-keyed randomness
-SPECKLE_SIZE = 0.1  # deviation of the noise over the pictures that S reads: hides what no eye could see
 STYLE_LR = 1e-3
 TERMS = ("diversity", "readable")
 FAR_STEP = 10**9  # batches that no run reaches, for statistics and pictures of the data
@@ -94,7 +93,7 @@ class GanTrainer(Trainer):
         if self.config.readable:
             speckle = step_noise(fakes.shape, self.config.seed, step, SPECKLE).to(self.device)
             with self._autocast():
-                read = self.S(fakes + SPECKLE_SIZE * speckle)
+                read = self.S(fakes + self.config.speckle * speckle)
             terms["readable"] = style_loss(read.float(), z)
         return terms
 

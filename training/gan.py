@@ -29,7 +29,7 @@ from training.state import claim_folder
 
 GRID, GRID_NOISE = 8, 100  # captions and seeds of the sample grid; its stream of randomness
 FREE = (  # may change when a run is resumed
-    "epochs", "lr", "halve_lr_epochs", "diversity", "diversity_cells", "readable", "augment", "tick_epochs",
+    "epochs", "lr", "halve_lr_epochs", "diversity", "diversity_cells", "readable", "speckle", "augment", "tick_epochs",
 )  # fmt: skip
 
 

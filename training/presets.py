@@ -12,9 +12,9 @@ class GanConfig:
     `load_size` is the side of the decoded pictures, of which random `image_size` crops are taken.
     The learning rate halves every `halve_lr_epochs`; an epoch is as many images as the split has.
     `ema_images` is the half-life of the averaged weights, in images. `diversity` weighs a term that
-    keeps G from ignoring its noise, `readable` one that keeps the noise readable in the picture, by
-    a style encoder trained alongside; `augment` shifts and partly hides what D sees. The paper has
-    none of them.
+    keeps G from ignoring its noise, `readable` one that keeps the noise readable in the picture by a
+    style encoder trained alongside, through noise of deviation `speckle`; `augment` shifts and partly
+    hides what D sees. The paper has none of them.
     """
 
     variant: str = "int-cls"
@@ -33,6 +33,7 @@ class GanConfig:
     diversity: float = 0.0
     diversity_cells: int = 8
     readable: float = 0.0
+    speckle: float = 0.1
     augment: bool = False
     precision: str = "fp32"
     seed: int = 0
@@ -94,7 +95,7 @@ PRESETS = {
         halve_lr_epochs=100, diversity=0.2, readable=1.0, augment=True, precision="bf16",
     ),
     "small": GanConfig(
-        load_size=68, generator_channels=24, discriminator_channels=24, captions_per_image=1, epochs=50,
+        load_size=68, generator_channels=24, discriminator_channels=24, captions_per_image=1, epochs=45,
         halve_lr_epochs=40, diversity=0.2, readable=1.0, augment=True, precision="bf16",
     ),
     "smoke": GanConfig(generator_channels=8, discriminator_channels=8, batch_size=16, epochs=2, tick_epochs=1),
