@@ -1,5 +1,6 @@
 """Downloads through the real client, from a server on loopback, each in a process of its own."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -7,6 +8,7 @@ import sys
 
 import pytest
 from hub_server import HubServer
+from PIL import Image
 
 from t2i.hub import find_snapshot
 
@@ -16,6 +18,9 @@ from t2i import Synthesizer
 try:
     synthesizer = Synthesizer.from_pretrained(sys.argv[1], revision=sys.argv[2] or None)
     print(synthesizer.name, hash(synthesizer.generate("a red flower", 1)[0].tobytes()))
+    for variant, other in synthesizer.variants.items():
+        print(variant, other.generate("a red flower", 1)[0].size)
+    print(*(photo.name for photo in synthesizer.photos if photo.stat().st_size))
 except ValueError as error:
     print(error)
 """
@@ -26,7 +31,21 @@ def hub(snapshot, tmp_path):
     old = tmp_path / "old"
     shutil.copytree(snapshot, old)
     (old / "config.json").write_text((old / "config.json").read_text().replace('"tiny"', '"old"'))
-    with HubServer({"us/flowers": {"main": snapshot, "v0": old}, "us/gated": {"main": old}}, ("us/gated",)) as server:
+    whole = tmp_path / "whole"
+    shutil.copytree(snapshot, whole)
+    (whole / "photos").mkdir()
+    for variant in ("gan", "int"):
+        (whole / "variants" / variant).mkdir(parents=True)
+        shutil.copy(snapshot / "generator.safetensors", whole / "variants" / variant)
+        config = json.loads((snapshot / "config.json").read_text()) | {"variant": variant}
+        (whole / "variants" / variant / "config.json").write_text(json.dumps(config))
+        Image.new("RGB", (8, 8), "red").save(whole / "photos" / f"{variant}.jpg")
+    repos = {
+        "us/flowers": {"main": snapshot, "v0": old},
+        "us/whole": {"main": whole},
+        "us/gated": {"main": old},
+    }
+    with HubServer(repos, ("us/gated",)) as server:
         yield server
 
 
@@ -45,6 +64,13 @@ def test_a_repository_loads_at_a_revision_and_then_offline(hub, tmp_path):
     assert pull(hub.endpoint, cache, "us/flowers", "v0").startswith("old@")
     assert pull(hub.endpoint, cache, "us/flowers", hub.commit("us/flowers", "v0")).startswith("old@")
     assert pull(hub.endpoint, cache, "us/flowers", HF_HUB_OFFLINE="1") == told
+
+
+def test_variants_and_photographs_come_along(hub, tmp_path):
+    name, *variants, photos = pull(hub.endpoint, tmp_path / "hf", "us/whole").splitlines()
+    assert name.startswith("tiny@")
+    assert variants == ["gan (64, 64)", "int (64, 64)"]
+    assert photos == "gan.jpg int.jpg"
 
 
 @pytest.mark.parametrize(
