@@ -15,6 +15,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 120
 CAPTION = "a pink flower with yellow petals"
+PHOTO = "a-red-flower-on-green.jpg"  # the snapshot's photograph, its caption in its name
 BAD_CAPTIONS = {"empty": " ", "overlong": "red " * 51 + "rose", "emoji": "\U0001f337", "Cyrillic": "цветок"}
 
 

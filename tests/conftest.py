@@ -1,18 +1,23 @@
 """Shared fixtures: a tiny snapshot, the synthetic set, the real photographs where they are found."""
 
 import os
+import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-from app_server import serve
+from app_server import PHOTO, serve
+from PIL import Image, ImageDraw
 
-from t2i.config import ModelConfig, SnapshotConfig, TextEncoderConfig
-from t2i.models import Discriminator, Generator
+from t2i.config import VARIANTS, ModelConfig, SnapshotConfig, TextEncoderConfig
+from t2i.models import Discriminator, Generator, StyleEncoder
+from t2i.snapshot import CONFIG, GENERATOR, PHOTOS, STYLE_ENCODER, VARIANTS_FOLDER, read_config
 from t2i.text import CharCnnRnn
 from training.data import load_data
-from training.export import write_snapshot
+from training.export import save_network, write_snapshot
+from training.state import write_json
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = (
@@ -40,18 +45,49 @@ def snapshot(tmp_path_factory) -> Path:
         text_encoder=TextEncoderConfig(first_channels=32, channels=32),
         examples=EXAMPLES,
     )
-    generator = Generator(config.model)
-    for module in generator.modules():
-        if isinstance(module, torch.nn.BatchNorm2d):
-            module.weight.data.mul_(4)  # untrained networks draw grey; let captions and seeds show
-    write_snapshot(folder, config, generator, CharCnnRnn(config.text_encoder), Discriminator(config.model))
+    write_snapshot(folder, config, bold(config), CharCnnRnn(config.text_encoder), Discriminator(config.model))
     return folder
 
 
 @pytest.fixture(scope="session")
-def address(snapshot, tmp_path_factory) -> Iterator[str]:
-    """Address of the real page, serving the tiny snapshot."""
-    with serve(snapshot, tmp_path_factory.mktemp("server")) as address:
+def full_snapshot(snapshot, tmp_path_factory) -> Path:
+    """The snapshot with all that may lie beside it: style encoder, variants, a photograph."""
+    folder = tmp_path_factory.mktemp("full") / "snapshot"
+    shutil.copytree(snapshot, folder)
+    config = read_config(folder)
+    save_network(StyleEncoder(config.model), folder / STYLE_ENCODER)
+    for variant in VARIANTS:
+        own = folder / VARIANTS_FOLDER / variant
+        own.mkdir(parents=True)
+        write_json(own / CONFIG, replace(config, name=f"tiny-{variant}", variant=variant).to_json())
+        save_network(bold(config), own / GENERATOR)
+    (folder / PHOTOS).mkdir()
+    photograph().save(folder / PHOTOS / PHOTO)
+    return folder
+
+
+def bold(config: SnapshotConfig) -> Generator:
+    """Untrained networks draw grey; let captions and seeds show."""
+    generator = Generator(config.model)
+    for module in generator.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.weight.data.mul_(4)
+    return generator
+
+
+def photograph() -> Image.Image:
+    """A red flower on green, wider than high."""
+    image = Image.new("RGB", (160, 120), "darkgreen")
+    draw = ImageDraw.Draw(image)
+    draw.circle((80, 60), 40, "crimson")
+    draw.circle((80, 60), 12, "gold")
+    return image
+
+
+@pytest.fixture(scope="session")
+def address(full_snapshot, tmp_path_factory) -> Iterator[str]:
+    """Address of the real page, serving the tiny snapshot with all that may lie beside it."""
+    with serve(full_snapshot, tmp_path_factory.mktemp("server")) as address:
         yield address
 
 

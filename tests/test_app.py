@@ -1,20 +1,59 @@
 """The page's server, started as the README starts it and called over its API."""
 
+import base64
+import io
 import re
+import shutil
+import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 
+import anyio
 import httpx
 import pytest
-from app_server import BAD_CAPTIONS, CAPTION, ROOT, environment
-from gradio_client import Client
-from gradio_client.exceptions import ValidationError
+from app_server import BAD_CAPTIONS, CAPTION, ROOT, environment, serve
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError, ValidationError
+from mcp import ClientSession
+from mcp.client.streamable_http import streamable_http_client
 from PIL import Image
 
+import app
 from t2i import Synthesizer
+from t2i.photos import to_square
 from t2i.synthesizer import MAX_SEED
 from t2i.text import clean_caption
+
+OTHER = "a blue flower with five petals"
+PICTURES = "list[dict(image: filepath, caption: str | None) | dict(video: filepath, caption: str | None)]"
+ENDPOINTS = {  # the public API: what people's programs rely on
+    "/generate": ({"caption": "str", "seed": "int", "count": "int"}, [PICTURES]),
+    "/interpolate": (
+        {
+            "caption_a": "str",
+            "caption_b": "str",
+            "walk": "Literal['sentences', 'seeds', 'both']",
+            "seed": "int",
+            "to_seed": "int",
+            "steps": "int",
+        },
+        [PICTURES],
+    ),
+    "/transfer_style": ({"photo": "filepath", "caption": "str", "captions": "str"}, [PICTURES]),
+    "/explain": (
+        {"caption": "str", "seed": "int"},
+        [
+            "filepath",
+            "list[dict(word: str, change: float, weight: float, image: dict(path: str, url: str))]",
+            "list[dict(caption: str, match: float, weight: float)]",
+        ],
+    ),
+}
+TOOLS = [name.removeprefix("/") for name in ENDPOINTS]
 
 
 @pytest.fixture(scope="module")
@@ -24,29 +63,44 @@ def client(address, tmp_path_factory) -> Iterator[Client]:
     client.close()
 
 
+@pytest.fixture(scope="module")
+def synth(full_snapshot) -> Synthesizer:
+    return Synthesizer.from_pretrained(full_snapshot)
+
+
+def opened(file: str) -> Image.Image:
+    with Image.open(file) as image:
+        image.load()
+    return image
+
+
+def pictures(client: Client, api_name: str, **values) -> list[tuple[Image.Image, str]]:
+    """An endpoint's pictures, each with its caption."""
+    return [(opened(p["image"]), p["caption"]) for p in client.predict(api_name=api_name, **values)]
+
+
 def generate(client: Client, **values) -> list[tuple[Image.Image, str]]:
-    """The endpoint's pictures, each with its caption."""
-    drawn = []
-    for picture in client.predict(api_name="/generate", **values):
-        with Image.open(picture["image"]) as image:
-            image.load()
-        drawn.append((image, picture["caption"]))
-    return drawn
+    return pictures(client, "/generate", **values)
 
 
-def test_generate_is_the_one_public_endpoint_and_typed(client):
-    endpoints = client.view_api(return_format="dict")["named_endpoints"]
-    assert list(endpoints) == ["/generate"]
-    parameters = endpoints["/generate"]["parameters"]
-    assert [(p["parameter_name"], p["python_type"]["type"]) for p in parameters] == [
-        ("caption", "str"),
-        ("seed", "int"),
-        ("count", "int"),
-    ]
+def pixels(images: list[Image.Image]) -> list[bytes]:
+    return [image.tobytes() for image in images]
 
 
-def test_pictures_are_the_synthesizers_own_with_their_text(client, snapshot):
-    synth = Synthesizer.from_pretrained(snapshot)
+def test_exactly_four_endpoints_are_public_and_typed(client):
+    found = client.view_api(return_format="dict")["named_endpoints"]
+    types = {
+        name: (
+            {p["parameter_name"]: p["python_type"]["type"] for p in endpoint["parameters"]},
+            [value["python_type"]["type"] for value in endpoint["returns"]],
+        )
+        for name, endpoint in found.items()
+    }
+    assert types == ENDPOINTS
+    assert all(endpoint["description"] for endpoint in found.values())
+
+
+def test_pictures_are_the_synthesizers_own_with_their_text(client, synth):
     drawn = generate(client, caption=CAPTION, seed=7, count=3)
     assert [caption for _, caption in drawn] == ["seed 7", "seed 8", "seed 9"]
     for seed, (image, _), expected in zip((7, 8, 9), drawn, synth.generate(CAPTION, [7, 8, 9])):
@@ -55,11 +109,10 @@ def test_pictures_are_the_synthesizers_own_with_their_text(client, snapshot):
         assert image.tobytes() == expected.tobytes()
 
 
-def test_a_call_without_arguments_draws_the_first_example(client, snapshot):
+def test_a_call_without_arguments_draws_the_first_example(client, synth):
     drawn = generate(client)
-    first = Synthesizer.from_pretrained(snapshot).examples[0]
     assert [caption for _, caption in drawn] == [f"seed {k}" for k in range(8)]
-    assert all(image.info["parameters"].startswith(f"{first}\n") for image, _ in drawn)
+    assert all(image.info["parameters"].startswith(f"{synth.examples[0]}\n") for image, _ in drawn)
 
 
 def test_after_the_last_seed_comes_zero(client):
@@ -93,9 +146,238 @@ def test_counts_out_of_range_are_refused(client, count):
         generate(client, caption=CAPTION, seed=1, count=count)
 
 
+@pytest.mark.parametrize(
+    ("walk", "ends"),
+    [
+        ("sentences", {"caption_a": CAPTION, "caption_b": OTHER}),
+        ("seeds", {"caption_a": CAPTION, "caption_b": CAPTION, "to_seed": 9}),
+        ("both", {"caption_a": CAPTION, "caption_b": OTHER, "to_seed": 9}),
+    ],
+)
+def test_interpolate_walks_as_the_synthesizer_does(client, synth, walk, ends):
+    values = {"caption_a": CAPTION, "caption_b": OTHER, "seed": 7, "to_seed": 9, "steps": 3}
+    drawn = pictures(client, "/interpolate", walk=walk, **values)
+    assert [caption for _, caption in drawn] == ["0%", "50%", "100%"]
+    assert pixels([image for image, _ in drawn]) == pixels(synth.interpolate(**ends, seed=7, steps=3))
+
+
+def test_interpolate_refuses_what_it_can_not_walk(client):
+    for bad, sentence in (
+        ({"caption_b": " "}, "The caption is empty"),
+        ({"walk": "sideways"}, "The walk must be one of sentences, seeds, both"),
+        ({"steps": 1}, "The number of steps must be a whole number from 2 to 16"),
+        ({"to_seed": -1}, "The seed must be a whole number"),
+    ):
+        with pytest.raises(ValidationError, match=sentence):
+            client.predict(api_name="/interpolate", **bad)
+
+
+def live(address: str, *values: object) -> list:
+    answer = httpx.post(f"{address}/gradio_api/run/blend", json={"data": values})
+    answer.raise_for_status()
+    return answer.json()["data"]
+
+
+def test_the_live_picture_is_the_synthesizers_own(address, synth):
+    picture, refusal = live(address, CAPTION, OTHER, 0.25, 7, 9, 0.5)
+    image = opened(io.BytesIO(base64.b64decode(picture["url"].removeprefix("data:image/png;base64,"))))
+    expected = synth.blend(CAPTION, OTHER, 0.25, 7, 9, 0.5)
+    assert image.tobytes() == expected.tobytes() and image.info["parameters"] == expected.info["parameters"]
+    assert refusal == ""
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "sentence"),
+    [
+        (0, "", "The caption is empty"),
+        (1, None, "A caption must be text"),
+        (2, 1.01, "a number from 0 to 1"),
+        (2, "half", "a number from 0 to 1"),
+        (3, 1.5, "The seed must be a whole number"),
+        (5, None, "a number from 0 to 1"),
+    ],
+)
+def test_live_values_are_refused_with_a_sentence_and_the_picture_stays(address, place, value, sentence):
+    values = [CAPTION, OTHER, 0.5, 7, 9, 0.5]
+    values[place] = value
+    picture, refusal = live(address, *values)
+    assert sentence in refusal and picture == {"__type__": "update"}
+
+
+def test_live_pictures_keep_up_with_the_drag(address):
+    """20 ms for half of them, 50 ms for 95 in 100; the best of five rounds, as other programs may run beside."""
+    rounds = []
+    with httpx.Client() as client:
+        for _ in range(5):
+            times = []
+            for k in range(60):
+                start = time.perf_counter()
+                values = [CAPTION, OTHER, k / 60, 7, 9, 0.5]
+                client.post(f"{address}/gradio_api/run/blend", json={"data": values, "session_hash": "drag"})
+                times.append(1000 * (time.perf_counter() - start))
+            rounds.append((statistics.median(times), sorted(times)[56]))
+            if rounds[-1][0] <= 20 and rounds[-1][1] <= 50:
+                return
+    pytest.fail(f"(median, 95 in 100) in ms: {rounds}")
+
+
+def test_transfer_style_gives_the_square_and_a_picture_of_each_caption(client, synth):
+    photo = synth.photos[0]
+    drawn = pictures(client, "/transfer_style", photo=handle_file(photo), caption=CAPTION, captions=f"{OTHER}\n\nred")
+    assert [caption for _, caption in drawn] == ["what the model sees", CAPTION, OTHER, "red"]
+    with Image.open(photo) as image:
+        expected = [to_square(image, 64), *synth.transfer_style(image, [CAPTION, OTHER, "red"])]
+    assert pixels([image for image, _ in drawn]) == pixels(expected)
+
+
+def test_photographs_are_refused_with_the_sentence(client, tmp_path):
+    (tmp_path / "words.png").write_text("no picture")
+    cut = tmp_path / "cut.png"
+    Image.effect_noise((200, 200), 90).save(cut)
+    cut.write_bytes(cut.read_bytes()[:9000])
+    for name, sentence in (("words.png", "is not a picture that can be read"), ("cut.png", "damaged or cut short")):
+        with pytest.raises(AppError, match=sentence):
+            client.predict(handle_file(tmp_path / name), CAPTION, OTHER, api_name="/transfer_style")
+    with pytest.raises(ValidationError, match=r"There are 9 captions; give 1 to 8"):
+        client.predict(handle_file(cut), CAPTION, "red\n" * 9, api_name="/transfer_style")
+    with pytest.raises(ValidationError, match="Line 2: The caption has no Latin letters"):
+        client.predict(handle_file(cut), CAPTION, "red\n7", api_name="/transfer_style")
+
+
+@pytest.mark.parametrize("photo", [None, {}, {"path": "/etc/hostname"}, {"url": "data:image/png;base64,AA=="}])
+def test_files_that_were_not_uploaded_are_never_read(address, snapshot, photo):
+    for file in (photo, photo and {**photo, "meta": {"_type": "gradio.FileData"}}):
+        asked = httpx.post(f"{address}/gradio_api/call/transfer_style", json={"data": [file, CAPTION, OTHER]})
+        if asked.is_success:
+            answer = httpx.get(f"{address}/gradio_api/call/transfer_style/{asked.json()['event_id']}").text
+            assert answer.startswith("event: error")
+
+
+def test_explain_tells_what_each_word_does_and_what_d_thinks(client, synth):
+    whole, words, matches = client.predict(CAPTION, 7, api_name="/explain")
+    expected = synth.explain(CAPTION, 7)
+    assert opened(whole).tobytes() == expected.image.tobytes()
+    assert [word["word"] for word in words] == CAPTION.split()
+    assert max(word["weight"] for word in words) == 1
+    for word, effect in zip(words, expected.words):
+        assert word["change"] == pytest.approx(effect.change, abs=1e-4)
+    assert {m["caption"]: m["match"] for m in matches} == pytest.approx(expected.scores, abs=1e-4)
+
+
+def test_explain_refuses_one_word(client):
+    with pytest.raises(AppError, match="The caption has one word; give two or more"):
+        client.predict("rose", 1, api_name="/explain")
+
+
+def mcp_answers(address: str, calls: dict[str, dict]) -> tuple[list[str], dict]:
+    """Names of the MCP server's tools, and what it answers to calls of them."""
+
+    async def ask():
+        async with (
+            streamable_http_client(f"{address}/gradio_api/mcp/") as (read, write, _),
+            ClientSession(read, write) as session,
+        ):
+            await session.initialize()
+            names = [tool.name for tool in (await session.list_tools()).tools]
+            return names, {name: await session.call_tool(name, values) for name, values in calls.items()}
+
+    return anyio.run(ask)
+
+
+def test_the_same_four_are_mcp_tools(address, synth):
+    photo = "data:image/jpeg;base64," + base64.b64encode(synth.photos[0].read_bytes()).decode()
+    calls = {
+        "generate": {"caption": CAPTION, "seed": 1, "count": 2},
+        "interpolate": {"caption_a": CAPTION, "caption_b": OTHER, "steps": 3},
+        "transfer_style": {"photo": photo, "caption": CAPTION, "captions": OTHER},
+        "explain": {"caption": CAPTION, "seed": 1},
+    }
+    tools, answers = mcp_answers(address, calls)
+    assert tools == TOOLS
+    for name, answer in answers.items():
+        assert not answer.isError, (name, answer.content)
+        assert re.search(rf"{address}/gradio_api/file=\S+\.png", answer.content[0].text), name
+
+
+def test_mcp_tools_refuse_with_the_sentence(address):
+    _, answers = mcp_answers(address, {"generate": {"caption": " "}, "explain": {"caption": "rose"}})
+    assert all(answer.isError for answer in answers.values())
+    assert "The caption is empty" in answers["generate"].content[0].text
+    assert "The caption has one word" in answers["explain"].content[0].text
+
+
 def test_the_queue_and_its_checks_can_not_be_skipped(address):
-    answer = httpx.post(f"{address}/gradio_api/run/generate", json={"data": [CAPTION, 1, 1000]})
-    assert answer.status_code == 404
+    for name in TOOLS:
+        answer = httpx.post(f"{address}/gradio_api/run/{name}", json={"data": [CAPTION, 1, 1000]})
+        assert answer.status_code == 404
+
+
+def test_a_picture_has_a_plain_address(address, synth):
+    answer = httpx.get(f"{address}/text/{CAPTION}", params={"seed": 7})
+    assert answer.headers["content-type"] == "image/png"
+    assert opened(io.BytesIO(answer.content)).tobytes() == synth.generate(CAPTION, 7)[0].tobytes()
+
+
+@pytest.mark.parametrize("kind", ["mp4", "gif", "webp"])
+def test_an_animation_counts_its_frames_and_ends_in_a_file(synth, kind):
+    *counts, last = app.Endpoints(synth).export(CAPTION, OTHER, "both", 1, 2, 8, kind)
+    assert [int(re.search(r'value="(\d+)" max="14"', html)[1]) for html, _ in counts] == list(range(1, 15))
+    file = Path(last[1].value["path"] if isinstance(last[1].value, dict) else last[1].value)
+    assert file.stat().st_size > 1000 and file.name.endswith(f"-seed-1.{kind}")
+
+
+def test_a_stopped_animation_leaves_nothing_behind(synth, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with closing(app.Endpoints(synth).export(CAPTION, OTHER, "sentences", 1, 2, 8, "mp4")) as frames:
+        next(frames)
+        assert list(tmp_path.iterdir())
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_bare_model_says_what_it_lacks_and_has_three_endpoints(snapshot, tmp_path):
+    bare = shutil.copytree(snapshot, tmp_path / "bare", ignore=shutil.ignore_patterns("discriminator.*"))
+    with serve(bare, tmp_path) as address:
+        page = httpx.get(f"{address}/config").text
+        endpoints = httpx.get(f"{address}/gradio_api/info").json()["named_endpoints"]
+    assert "These weights have no style encoder" in page and "These weights come alone" in page
+    assert list(endpoints) == ["/generate", "/interpolate", "/explain"]
+    assert app.Endpoints(Synthesizer.from_pretrained(bare)).explain(CAPTION, 1)[2] == []
+
+
+def test_a_link_opens_its_pictures_and_refuses_in_a_sentence(synth):
+    endpoints = app.Endpoints(synth)
+    caption, seed, renew, drawn = endpoints.open_link("?caption=a+red+%26+blue+flower&seed=5")
+    assert (caption, seed, renew) == ("a red & blue flower", 5, False)
+    assert [text for _, text in drawn] == [f"seed {5 + k}" for k in range(8)]
+    assert endpoints.open_link("?seed=3")[0] == synth.examples[0]
+    assert endpoints.open_link("?__theme=dark") == endpoints.open_link("") == app.gr.skip()
+    for search, sentence in (
+        ("?seed=seven", "The link's seed is 'seven'"),
+        (f"?seed={MAX_SEED + 1}", "The link's seed is '4294967296'"),
+        ("?seed=-1", "The link's seed is '-1'"),
+        ("?caption=", "The caption is empty"),
+        ("?caption=" + "x" * 300, "shorten it by 99"),
+        ("?caption=%ff%fe&seed=1", "The caption has no Latin letters"),
+    ):
+        with pytest.raises(app.gr.Error, match=re.escape(sentence)):
+            endpoints.open_link(search)
+
+
+def test_a_grid_has_a_row_for_each_caption_and_a_column_for_each_seed(synth):
+    image = opened(app.Endpoints(synth).grid(f"{CAPTION}\n{OTHER}", MAX_SEED, 3))
+    assert image.width > 3 * 128 and image.height > 2 * 128
+    assert image.info["parameters"].startswith(f"{CAPTION}\n{OTHER}\nSize: ")
+    assert 'Seeds: "4294967295 to 1"' in image.info["parameters"]
+
+
+def test_variants_draw_the_same_caption_and_noise_each_by_itself(synth):
+    endpoints = app.Endpoints(synth)
+    drawn = {variant: endpoints.compare(variant, CAPTION, 7) for variant in synth.variants}
+    assert list(drawn) == ["gan", "cls", "int", "int-cls"]
+    for variant, shown in drawn.items():
+        assert [text for _, text in shown] == ["seed 7", "seed 8", "seed 9", "seed 10"]
+        expected = synth.variants[variant].generate(CAPTION, range(7, 11))
+        assert pixels([opened(file) for file, _ in shown]) == pixels(expected)
 
 
 def test_no_other_host_is_configured(address):
