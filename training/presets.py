@@ -95,7 +95,7 @@ PRESETS = {
         halve_lr_epochs=100, diversity=0.2, readable=1.0, augment=True, precision="bf16",
     ),
     "small": GanConfig(
-        load_size=68, generator_channels=24, discriminator_channels=24, captions_per_image=1, epochs=45,
+        load_size=68, generator_channels=24, discriminator_channels=24, captions_per_image=1, epochs=40,
         halve_lr_epochs=40, diversity=0.2, readable=1.0, augment=True, precision="bf16",
     ),
     "smoke": GanConfig(generator_channels=8, discriminator_channels=8, batch_size=16, epochs=2, tick_epochs=1),
