@@ -1,4 +1,3 @@
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,8 +9,6 @@ from PIL import Image
 from t2i import Synthesizer, cli
 from t2i.cli import main, parser
 from t2i.images import make_grid, read_parameters
-from t2i.models import StyleEncoder
-from training.export import save_network
 
 MODEL = {"-h --help": "==SUPPRESS==", "--model": None, "--revision": None, "--device": "cpu"}
 COMMANDS = {  # other people's scripts rely on these
@@ -30,16 +27,6 @@ COMMANDS = {  # other people's scripts rely on these
     "grid": {"captions": None, "--seed": 0, "--count": 8, "--scale": 2, "-o --out": Path("grid.png")},
 }
 A, B = "a red flower with many thin petals", "this flower is white"
-
-
-@pytest.fixture(scope="module")
-def styled(snapshot, tmp_path_factory) -> Path:
-    """The snapshot with a style encoder."""
-    folder = tmp_path_factory.mktemp("styled") / "snapshot"
-    shutil.copytree(snapshot, folder)
-    sizes = Synthesizer.from_pretrained(snapshot).config.model
-    save_network(StyleEncoder(sizes), folder / "style_encoder.safetensors")
-    return folder
 
 
 @pytest.fixture
@@ -122,9 +109,9 @@ def test_interpolate_writes_other_animations(snapshot, tmp_path, suffix):
         assert image.n_frames == 5
 
 
-def test_style_shows_the_photograph_beside_its_captions(styled, photo, tmp_path):
+def test_style_shows_the_photograph_beside_its_captions(full_snapshot, photo, tmp_path):
     out = tmp_path / "style.png"
-    assert main(["style", str(photo), A, B, "--scale", "2", "-o", str(out), "--model", str(styled)]) == 0
+    assert main(["style", str(photo), A, B, "--scale", "2", "-o", str(out), "--model", str(full_snapshot)]) == 0
     image = written(out)
     assert image.width > 3 * 128 and image.height > 128
     assert image.text["parameters"].startswith(f"{A}\nSize: 64x64, ")
@@ -172,11 +159,8 @@ def test_wrong_input_is_told_and_writes_nothing(snapshot, tmp_path, capsys, argu
 
 
 def test_style_needs_a_style_encoder(snapshot, photo, tmp_path, capsys):
-    bare = tmp_path / "bare"
-    shutil.copytree(snapshot, bare)
-    (bare / "style_encoder.safetensors").unlink(missing_ok=True)
-    assert main(["style", str(photo), A, "-o", str(tmp_path / "a.png"), "--model", str(bare)]) == 2
-    assert "has no style encoder" in capsys.readouterr().err
+    assert main(["style", str(photo), A, "-o", str(tmp_path / "a.png"), "--model", str(snapshot)]) == 2
+    assert "has no style encoder" in capsys.readouterr().err and list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", ["old.png", "old.mp4", "old.gif", "old.webp"])

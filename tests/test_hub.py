@@ -1,15 +1,15 @@
 """Downloads through the real client, from a server on loopback, each in a process of its own."""
 
-import json
 import os
 import shutil
 import subprocess
 import sys
 
 import pytest
+from app_server import PHOTO
 from hub_server import HubServer
-from PIL import Image
 
+from t2i.config import VARIANTS
 from t2i.hub import find_snapshot
 
 CODE = """
@@ -27,22 +27,13 @@ except ValueError as error:
 
 
 @pytest.fixture
-def hub(snapshot, tmp_path):
+def hub(snapshot, full_snapshot, tmp_path):
     old = tmp_path / "old"
     shutil.copytree(snapshot, old)
     (old / "config.json").write_text((old / "config.json").read_text().replace('"tiny"', '"old"'))
-    whole = tmp_path / "whole"
-    shutil.copytree(snapshot, whole)
-    (whole / "photos").mkdir()
-    for variant in ("gan", "int"):
-        (whole / "variants" / variant).mkdir(parents=True)
-        shutil.copy(snapshot / "generator.safetensors", whole / "variants" / variant)
-        config = json.loads((snapshot / "config.json").read_text()) | {"variant": variant}
-        (whole / "variants" / variant / "config.json").write_text(json.dumps(config))
-        Image.new("RGB", (8, 8), "red").save(whole / "photos" / f"{variant}.jpg")
     repos = {
         "us/flowers": {"main": snapshot, "v0": old},
-        "us/whole": {"main": whole},
+        "us/whole": {"main": full_snapshot},
         "us/gated": {"main": old},
     }
     with HubServer(repos, ("us/gated",)) as server:
@@ -69,8 +60,8 @@ def test_a_repository_loads_at_a_revision_and_then_offline(hub, tmp_path):
 def test_variants_and_photographs_come_along(hub, tmp_path):
     name, *variants, photos = pull(hub.endpoint, tmp_path / "hf", "us/whole").splitlines()
     assert name.startswith("tiny@")
-    assert variants == ["gan (64, 64)", "int (64, 64)"]
-    assert photos == "gan.jpg int.jpg"
+    assert variants == [f"{variant} (64, 64)" for variant in VARIANTS]
+    assert photos == PHOTO
 
 
 @pytest.mark.parametrize(
