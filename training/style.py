@@ -44,13 +44,13 @@ class StyleConfig:
     """
 
     split: str = "trainval"
-    images: int = 150_000
+    images: int = 100_000
     batch_size: int = 64
     lr: float = 1e-3
     photographs: float = 0.5
     precision: str = "fp32"
     seed: int = 0
-    tick_images: int = 25_000
+    tick_images: int = 20_000
 
     def __post_init__(self):
         if self.precision not in ("fp32", "bf16"):
