@@ -36,7 +36,7 @@ def test_imports_go_one_way(files, forbidden):
 
 
 def test_pinned_requirements_satisfy_the_package():
-    assert "gradio==" in (ROOT / "requirements.txt").read_text()
+    assert "gradio[mcp]==" in (ROOT / "requirements.txt").read_text()
     assert (ROOT / "requirements-dev.txt").read_text().startswith("-r requirements.txt")
 
 
