@@ -129,13 +129,14 @@ class StyleTrainer(Trainer):
 
     @torch.no_grad()
     def recovery(self, count: int = HELD_OUT_IMAGES) -> float:
-        """R^2 over all of z on pictures, in float32, of captions and noise that S has not seen."""
+        """R^2 over all of z on pictures of 8 bits, drawn of captions and noise that S has not seen."""
         self.S.eval()
         rng = step_rng(self.config.seed, 0, HELD_OUT)
         rows = torch.from_numpy(rng.integers(len(self.held_out), size=count)).to(self.device)
         z = torch.from_numpy(rng.standard_normal((count, self.sizes.noise_size), dtype=np.float32)).to(self.device)
         parts = zip(z.split(64), self.held_out[rows].float().split(64))
-        read = torch.cat([self.S(self.G(noise, phi)) for noise, phi in parts])
+        pictures = (self.G(noise, phi).add(1).mul(127.5).round().div(127.5).sub(1) for noise, phi in parts)
+        read = torch.cat([self.S(picture) for picture in pictures])
         self.S.train()
         return 1 - float((read - z).square().sum() / (z - z.mean(0)).square().sum())
 
