@@ -2,6 +2,7 @@
 
 Zero-shot: captions and photographs of test classes, which training never saw.
 - Colour: how often a picture has the petal colour its caption names, beside real photographs.
+- Seeds: how much the pictures of one caption differ.
 - Fréchet and kernel distance to the test photographs, beside those of real training photographs,
   in the features of a module given by file: figures compare only within one feature space.
 """
@@ -29,6 +30,7 @@ from training.state import write_json
 
 COLOUR_CAPTIONS = 200
 CAPTIONS_PER_PHOTOGRAPH = 5
+SEED_CAPTIONS, SEEDS = 100, 6
 
 
 def load_trunk(file: Path, device: str) -> nn.Module:
@@ -64,6 +66,22 @@ def colour_fidelity(synthesizer: Synthesizer, data: CaptionedImages, count: int 
         "real": float((real == colours).mean()),
         "drawn_by_colour": {c: float((drawn[colours == c] == c).mean()) for c in sorted(set(colours.tolist()))},
     }
+
+
+def seed_change(synthesizer: Synthesizer, data: CaptionedImages) -> dict[str, Any]:
+    """Mean distance, 0 to 255, between pictures of one caption with six seeds: the median over captions
+    drawn at random from `data`, and the caption whose pictures are most alike."""
+    rng = np.random.default_rng(0)
+    captions = [c for cs in data.captions for c in cs if len(c) <= MAX_CHARACTERS]
+    captions = [captions[k] for k in rng.permutation(len(captions))[:SEED_CAPTIONS]]
+    changes = []
+    for caption in captions:
+        pictures = np.stack([np.asarray(i, np.float32) for i in synthesizer.generate(caption, range(SEEDS))])
+        pairs = [np.abs(pictures[a] - pictures[b]).mean() for a in range(SEEDS) for b in range(a)]
+        changes.append(float(np.mean(pairs)))
+    least = int(np.argmin(changes))
+    return {"captions": len(captions), "median": float(np.median(changes)), "least": changes[least],
+            "least_caption": captions[least]}  # fmt: skip
 
 
 class Given(nn.Identity):
@@ -104,6 +122,7 @@ def evaluate(
     size = synthesizer.config.model.image_size
     figures = {"model": synthesizer.name, "data": data.name, "resolution": size}
     figures["colour"] = colour_fidelity(synthesizer, data)
+    figures["seeds"] = seed_change(synthesizer, data.split("test"))
     if trunk is None:
         return figures
     test, training = data.split("test"), data.split("trainval")
