@@ -65,7 +65,8 @@ DRAWING = {  # all calls of the model take turns; validators see values as they 
     "show_progress": "minimal",
     "trigger_mode": "always_last",
 }
-AT_ONCE = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+QUIETLY = {"show_progress": "hidden", "api_visibility": "private"}
+AT_ONCE = QUIETLY | {"queue": False}  # only for what never refuses: the page shows no error of events without a queue
 IN_BROWSER = {"api_visibility": "private"}
 
 HEADER = """# Flowers from a sentence
@@ -275,7 +276,7 @@ def generate_tab(endpoints: "Endpoints") -> None:
             note = gr.Markdown(f"{len(examples[0])} of {MAX_CHARACTERS} characters", elem_id="note")
             button = gr.Button("Draw", variant="primary", elem_classes="draw")
             pictures = gallery(first, "Pictures", elem_id="pictures")
-            gr.Markdown(HINT, elem_classes="hint")
+            gr.Markdown(HINT, elem_id="hint", elem_classes="hint")
             gr.Markdown("This visit", elem_classes="heading")
             history = gallery(first, "This visit", buttons=[], allow_preview=False, elem_id="history")
         with gr.Column(scale=2, min_width=280):
@@ -288,11 +289,13 @@ def generate_tab(endpoints: "Endpoints") -> None:
             share = gr.Button("Copy a link", size="sm")
             link = gr.Textbox("", label="Link to these pictures", lines=1, max_lines=1, interactive=False)
             gr.Markdown("Drop a picture that was made here to get its caption and seed back", elem_classes="hint")
-            dropped = gr.File(label="Picture made here", show_label=False, file_types=["image"], height=110)
+            dropped = gr.File(
+                label="Picture made here", show_label=False, file_types=["image"], height=110, elem_id="dropped"
+            )
 
     typed = partial(gr.on, [caption.submit, button.click])
     picked = samples.click(lambda row: row[0], samples, caption, **AT_ONCE).then
-    restored = dropped.upload(restore, dropped, [caption, seed, renew], **AT_ONCE).success
+    restored = dropped.upload(restore, dropped, [caption, seed, renew], **QUIETLY).success
     for event, endpoint in (
         (typed, {"api_name": "generate"}),
         (picked, {"api_visibility": "private"}),
@@ -305,10 +308,10 @@ def generate_tab(endpoints: "Endpoints") -> None:
     dropped.change(None, None, dropped, js="() => null", **IN_BROWSER)
     caption.change(None, caption, note, js=COUNT, **IN_BROWSER)
     share.click(None, [caption, seed], link, js=SHARE, **IN_BROWSER)
-    gr.on(None, endpoints.open_link, link, [caption, seed, renew, pictures], js=OPENED, **AT_ONCE)
+    gr.on(None, endpoints.open_link, link, [caption, seed, renew, pictures], js=OPENED, **QUIETLY)
     pictures.change(remember, [pictures, history], history, **AT_ONCE)
     for clicked in (pictures, history):
-        clicked.select(reuse, clicked, [caption, seed, renew], **AT_ONCE)
+        clicked.select(reuse, clicked, [caption, seed, renew], **QUIETLY)
 
 
 def interpolate_tab(endpoints: "Endpoints") -> None:
@@ -369,12 +372,12 @@ def interpolate_tab(endpoints: "Endpoints") -> None:
         validator=checks(*end_checks, whole("number of frames", MIN_FRAMES, MAX_FRAMES), one_of("format", FORMATS)),
         api_visibility="private", concurrency_id="export", concurrency_limit=2,
     )  # fmt: skip
-    cancel.click(lambda: waiting("Cancelled; nothing was kept."), None, preview, cancels=exporting, **AT_ONCE)
+    cancel.click(None, cancels=exporting).then(cancelled, None, [preview, download], **AT_ONCE)
 
 
 def style_tab(endpoints: "Endpoints") -> None:
     """A photograph's style under its own caption and under others."""
-    with gr.Tab("Style transfer"):
+    with gr.Tab("Style transfer", elem_id="style"):
         if not endpoints.synth.has_style:
             gr.Markdown(NO_STYLE, elem_classes="lead")
             return
@@ -386,7 +389,8 @@ def style_tab(endpoints: "Endpoints") -> None:
             with gr.Column(scale=2, min_width=280):
                 photo = gr.Image(
                     photos[0] if photos else None, format="png", type="filepath", sources=["upload", "clipboard"],
-                    label="Photograph", height=260, buttons=[], alt_text="The photograph whose style is taken",
+                    label="Photograph", height=260, buttons=[], elem_id="photo",
+                    alt_text="The photograph whose style is taken",
                 )  # fmt: skip
                 gr.Markdown("Try one of these", elem_classes="heading", visible=bool(photos))
                 named = [(file, caption_of(file)) for file in photos]
@@ -731,6 +735,11 @@ def caption_of(file: Path | str) -> str:
 def waiting(text: str) -> str:
     """What stands in the animation's place."""
     return f'<div class="waiting" role="status">{escape(text)}</div>'
+
+
+def cancelled() -> tuple[str, gr.DownloadButton]:
+    """The animation's place and its button after it was stopped."""
+    return waiting("Cancelled; nothing was kept."), gr.DownloadButton(interactive=False)
 
 
 def progress(count: int, total: int) -> str:
