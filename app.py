@@ -136,7 +136,7 @@ WORDS = """<p class="sentence">${(() => { SAFE
     return (value ?? []).map(w => `<li style="--weight: ${w.weight}">
         <img src="${safe(w.image.url)}" width="64" height="64" alt="The flower painted without ${safe(w.word)}">
         <span class="bar" aria-hidden="true"></span>
-        <span>without <b>${safe(w.word)}</b></span><small>${(100 * w.change).toFixed(1)}% changes</small>
+        <span>without <b>${safe(w.word)}</b></span> <small>${(100 * w.change).toFixed(1)}% changes</small>
     </li>`).join("");
 })()}</ol>""".replace("SAFE", SAFE)
 BARS = """<ol class="bars">${(() => { SAFE
@@ -359,8 +359,8 @@ def interpolate_tab(endpoints: "Endpoints") -> None:
         "outputs": [picture, refusal], "trigger_mode": "always_last", "queue": False, "show_progress": "hidden",
         "preprocess": False, "postprocess": False,
     }  # fmt: skip
-    controls = (amount, noise_amount, caption_a, caption_b, seed, to_seed)
-    gr.on([c.input for c in controls], api_name="blend", api_visibility="undocumented", **moved)
+    changes = [c.input for c in (amount, noise_amount, seed, to_seed)] + [caption_a.change, caption_b.change]
+    gr.on(changes, api_name="blend", api_visibility="undocumented", **moved)
     reset.click(None, None, [amount, noise_amount], js=RESET, **IN_BROWSER).then(api_visibility="private", **moved)
     swap.click(None, [caption_a, caption_b, amount], [caption_a, caption_b, amount], js=SWAP, **IN_BROWSER)
     gr.on(
@@ -623,9 +623,9 @@ class Endpoints:
                 "word": effect.word,
                 "change": round(effect.change, 4),
                 "weight": round(effect.change / largest, 4),
-                "image": FileData(path=keep(effect.image, f"without-{slug(effect.word)}-seed-{seed}")).model_dump(),
+                "image": FileData(path=keep(effect.image, f"without-word-{k}-seed-{seed}")).model_dump(),
             }
-            for effect in found.words
+            for k, effect in enumerate(found.words, 1)
         ]
         matches = [
             {"caption": text, "match": round(match, 4), "weight": round(match / best, 4)}
@@ -707,8 +707,8 @@ def keep(image: Image.Image, name: str) -> str:
 
 
 def slug(text: str) -> str:
-    """Words of a file's name."""
-    return re.sub("[^a-z0-9]+", "-", clean_caption(text))[:60].strip("-") if text.strip() else ""
+    """A caption as part of a file's name."""
+    return re.sub("[^a-z0-9]+", "-", clean_caption(text))[:60].strip("-")
 
 
 def seeds_from(seed: int, count: int) -> list[int]:

@@ -1,15 +1,19 @@
 """The page in a real browser: Debian's chromium, or the one that $CHROMIUM names."""
 
+import io
 import os
 import re
 import shutil
+import zipfile
 from collections.abc import Iterator
-from urllib.parse import urlsplit
+from pathlib import Path
+from urllib.parse import parse_qs, urlencode, urlsplit
 
+import av
 import pytest
 from app_server import BAD_CAPTIONS, CAPTION
-from PIL import Image
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from PIL import Image, ImageSequence
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from t2i import Synthesizer
 from t2i.text import clean_caption
@@ -25,8 +29,10 @@ SWITCHES = [
     "--disable-sync",
 ]
 PHONE = {"width": 375, "height": 812}
+TABS = ("Generate", "Interpolate", "Style transfer", "Grid", "Explain", "Compare")
 UNLABELLED = """() => [...document.querySelectorAll("input, textarea, select, button")]
-    .filter(e => e.checkVisibility() && !e.ariaLabel && !e.innerText.trim() && !e.title && !e.labels?.length)
+    .filter(e => e.checkVisibility() && !e.ariaLabel && !e.innerText.trim() && !e.title && !e.labels?.length
+        && !e.querySelector("img[alt]:not([alt=''])"))
     .map(e => e.outerHTML)"""
 
 
@@ -55,16 +61,46 @@ def page(browser, address) -> Iterator[Page]:
     assert not errors
 
 
-def thumbnails(page: Page):
-    return page.locator("#pictures .thumbnail-lg")
+def open_tab(page: Page, name: str) -> None:
+    """Choose a tab, in the menu where there is no room for all."""
+    tab = page.get_by_role("tab", name=name, exact=True)
+    if tab.count() and tab.first.is_visible():
+        tab.first.click()
+    else:
+        page.locator(".overflow-menu > button").click()
+        page.locator(".overflow-dropdown").get_by_text(name, exact=True).click()
+    expect(page.get_by_role("tab", name=name, exact=True).first).to_have_attribute("aria-selected", "true")
+
+
+def thumbnails(page: Page, gallery: str = "pictures") -> Locator:
+    return page.locator(f"#{gallery} .thumbnail-lg")
+
+
+def shown(picture: Locator) -> str:
+    """Address of what a picture shows."""
+    return picture.locator("img").first.get_attribute("src")
+
+
+def upload(page: Page, place: str, file: Path | dict) -> None:
+    page.locator(f"{place} input[type=file]").first.set_input_files(file)
+
+
+def told(page: Page, sentence: str) -> None:
+    """Wait for a message that says this."""
+    expect(page.get_by_test_id("toast-body").filter(has_text=sentence).first).to_be_visible()
+
+
+def box(page: Page, label: str) -> Locator:
+    """The box of this label in the tab that is open."""
+    return page.get_by_label(label, exact=True).filter(visible=True)
 
 
 def caption_box(page: Page):
-    return page.get_by_label("Caption")
+    return box(page, "Caption")
 
 
 def seed_box(page: Page):
-    return page.get_by_label("Seed", exact=True)
+    return box(page, "Seed")
 
 
 def seeds(page: Page) -> list[int]:
@@ -185,7 +221,9 @@ def test_a_phone_shows_everything_without_scrolling_sideways(page, address, them
     page.set_viewport_size(PHONE)
     page.goto(f"{address}/?__theme={theme}")
     expect(thumbnails(page)).to_have_count(8)
-    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    for tab in (*TABS[1:], TABS[0]):
+        open_tab(page, tab)
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], tab
     for control in (caption_box(page), seed_box(page), page.get_by_role("button", name="Draw"), thumbnails(page).last):
         box = control.bounding_box()
         assert box["x"] >= 0 and box["x"] + box["width"] <= PHONE["width"]
@@ -193,6 +231,313 @@ def test_a_phone_shows_everything_without_scrolling_sideways(page, address, them
 
 
 def test_every_control_is_labelled(page):
-    assert page.evaluate(UNLABELLED) == []
+    for tab in TABS:
+        open_tab(page, tab)
+        assert page.evaluate(UNLABELLED) == [], tab
+    open_tab(page, TABS[0])
     thumbnails(page).first.click()
     assert page.evaluate(UNLABELLED) == []
+
+
+def test_every_tab_shows_pictures_before_anything_is_asked(page):
+    for tab, pictures in zip(TABS[1:], ("#live, #strip", "#styled", "#grid", "#whole, #words", ".compared")):
+        open_tab(page, tab)
+        places = page.locator(pictures)
+        assert places.count() >= 1
+        for k in range(places.count()):
+            image = places.nth(k).locator("img").first
+            expect(image).to_be_visible()
+            expect(image).not_to_have_js_property("naturalWidth", 0)
+
+
+def test_the_zip_of_all_pictures_tells_caption_and_seed_by_its_names(page, tmp_path):
+    draw(page, CAPTION, 5)
+    with page.expect_download() as download:
+        page.locator("#pictures").get_by_role("button", name="Download all").click()
+    download.value.save_as(tmp_path / "all.zip")
+    with zipfile.ZipFile(tmp_path / "all.zip") as archive:
+        assert archive.namelist() == [f"a-pink-flower-with-yellow-petals-seed-{5 + k}.png" for k in range(8)]
+        with Image.open(io.BytesIO(archive.read(archive.namelist()[2]))) as image:
+            assert image.info["parameters"].startswith(f"{CAPTION}\nSeed: 7, ")
+
+
+def test_a_link_is_copied_and_opens_the_same_pictures(page, address):
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    draw(page, "a red & blue flower", 31)
+    first = shown(thumbnails(page).first)
+    page.get_by_role("button", name="Copy a link").click()
+    link = page.get_by_label("Link to these pictures")
+    expect(link).to_have_value(re.compile("seed=31$"))
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied == link.input_value() and copied.startswith(f"{address}/?")
+    assert parse_qs(urlsplit(copied).query) == {"caption": ["a red & blue flower"], "seed": ["31"]}
+    page.goto(copied)
+    expect(thumbnails(page).first).to_have_text("seed 31")
+    expect(caption_box(page)).to_have_value("a red & blue flower")
+    expect(seed_box(page)).to_have_value("31")
+    expect(page.get_by_label("New seed each time")).not_to_be_checked()
+    assert shown(thumbnails(page).first) == first
+
+
+@pytest.mark.parametrize(
+    ("asked", "sentence"),
+    [({"seed": "seven"}, "The link's seed is 'seven'"), ({"caption": " "}, "The caption is empty")],
+)
+def test_a_link_that_asks_for_nonsense_says_so_and_the_page_works(page, address, asked, sentence):
+    page.goto(f"{address}/?{urlencode(asked)}")
+    told(page, sentence)
+    assert seeds(page) == list(range(8))
+    draw(page, CAPTION, 3)
+
+
+def test_a_dropped_picture_gives_its_settings_back(page, snapshot, tmp_path):
+    draw(page, CAPTION, 7)
+    thumbnails(page).nth(1).click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download", exact=True).click()
+    download.value.save_as(tmp_path / "mine.png")
+    draw(page, "something else", 60)
+    upload(page, "#dropped", tmp_path / "mine.png")
+    expect(thumbnails(page).first).to_have_text("seed 8")
+    expect(caption_box(page)).to_have_value(CAPTION)
+    expect(seed_box(page)).to_have_value("8")
+    Image.new("RGB", (64, 64)).save(tmp_path / "other.png")
+    upload(page, "#dropped", tmp_path / "other.png")  # the place is free again
+    told(page, "This picture does not tell its caption and seed")
+    upload(page, "#dropped", {"name": "words.png", "mimeType": "image/png", "buffer": b"no picture"})
+    told(page, "words.png is not a picture that can be read")
+    expect(seed_box(page)).to_have_value("8")
+
+
+def test_the_visits_pictures_are_kept_and_give_their_settings_back(page):
+    history = thumbnails(page, "history")
+    expect(history).to_have_count(8)
+    draw(page, CAPTION, 70)
+    expect(history).to_have_count(16)
+    draw(page, "a red rose", 80)
+    expect(history).to_have_count(24)
+    expect(history.first).to_have_text("seed 80")
+    history.nth(9).click()
+    expect(caption_box(page)).to_have_value(CAPTION)
+    expect(seed_box(page)).to_have_value("71")
+    expect(page.get_by_label("New seed each time")).not_to_be_checked()
+
+
+def slider(page: Page, label: str) -> Locator:
+    return page.get_by_label(f"range slider for {label}")
+
+
+def test_the_picture_follows_the_drag_and_the_arrow_keys(page, snapshot):
+    open_tab(page, "Interpolate")
+    picture, amount = page.locator("#live"), slider(page, "From the first caption to the second")
+    amount.scroll_into_view_if_needed()
+    box = amount.bounding_box()
+    seen = {shown(picture)}
+    page.mouse.move(box["x"] + 5, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    for k in range(1, 9):
+        page.mouse.move(box["x"] + box["width"] * k / 10, box["y"] + box["height"] / 2)
+        page.wait_for_timeout(150)
+        seen.add(shown(picture))  # the button is still held down
+    assert len(seen) >= 5
+    page.mouse.up()
+    while float(amount.input_value()) > 0.5:
+        amount.press("ArrowLeft")
+    expect(amount).to_have_value("0.5")
+    synth = Synthesizer.from_pretrained(snapshot)
+    expect_live(page, synth.blend(*synth.examples[:2], 0.5, 0))
+    slider(page, "From the first seed to the second").press("End")
+    expect_live(page, synth.blend(*synth.examples[:2], 0.5, 0, 1, 1.0))
+
+
+def expect_live(page: Page, expected: Image.Image) -> None:
+    """Wait until the live picture shows this, pixel for pixel."""
+    read = """image => { const c = document.createElement("canvas"); c.width = c.height = 64;
+        const d = c.getContext("2d"); d.drawImage(image, 0, 0); return [...d.getImageData(0, 0, 64, 64).data]; }"""
+    wanted = list(expected.convert("RGBA").tobytes())
+    for _ in range(100):
+        image = page.locator("#live img")
+        if image.evaluate("image => image.complete") and image.evaluate(read) == wanted:
+            return
+        page.wait_for_timeout(100)
+    pytest.fail("the live picture is another")
+
+
+def test_reset_and_swap(page, snapshot):
+    synth = Synthesizer.from_pretrained(snapshot)
+    one, other = synth.examples[:2]
+    open_tab(page, "Interpolate")
+    amount, noise = (slider(page, f"From the first {name} to the second") for name in ("caption", "seed"))
+    amount.fill("0.2")
+    noise.fill("0.7")
+    expect_live(page, synth.blend(one, other, 0.2, 0, 1, 0.7))
+    page.get_by_role("button", name="Swap captions").click()
+    expect(box(page, "First caption")).to_have_value(other)
+    expect(box(page, "Second caption")).to_have_value(one)
+    expect(amount).to_have_value("0.8")
+    page.get_by_role("button", name="Reset sliders").click()
+    expect(amount).to_have_value("0")
+    expect(noise).to_have_value("0")
+    expect_live(page, synth.blend(other, one, 0, 0))
+
+
+def test_the_live_picture_follows_the_caption_and_says_what_it_can_not_draw(page, snapshot):
+    open_tab(page, "Interpolate")
+    box(page, "First caption").fill(CAPTION)
+    synth = Synthesizer.from_pretrained(snapshot)
+    expect_live(page, synth.blend(CAPTION, synth.examples[1], 0, 0))
+    box(page, "First caption").fill("")
+    expect(page.get_by_text("The caption is empty; describe a flower")).to_be_visible()
+    box(page, "First caption").fill(CAPTION)
+    expect(page.get_by_text("The caption is empty; describe a flower")).to_have_count(0)
+
+
+def test_the_live_picture_downloads_with_its_text(page, tmp_path):
+    open_tab(page, "Interpolate")
+    slider(page, "From the first caption to the second").fill("0.3")
+    expect(page.locator("#live img")).to_have_attribute("src", re.compile("^data:image/png"))
+    with page.expect_download() as download:
+        page.locator("#live").get_by_role("button", name="Download").click()
+    assert download.value.suggested_filename == "between-seed-0.png"
+    download.value.save_as(tmp_path / "between.png")
+    with Image.open(tmp_path / "between.png") as image:
+        assert image.size == (64, 64) and "Blend: 0.3" in image.info["parameters"]
+
+
+def test_a_strip_is_drawn(page):
+    open_tab(page, "Interpolate")
+    expect(thumbnails(page, "strip")).to_have_count(8)
+    page.get_by_label("number input for Steps").fill("3")
+    page.get_by_label("seed to seed").check()
+    page.get_by_role("button", name="Draw the strip").click()
+    expect(thumbnails(page, "strip")).to_have_text(["0%", "50%", "100%"])
+    assert len({shown(thumbnails(page, "strip").nth(k)) for k in range(3)}) == 3
+
+
+@pytest.mark.parametrize(("name", "tag"), [("mp4", "video"), ("GIF", "img"), ("webp", "img")])
+def test_an_animation_is_shown_and_downloaded(page, tmp_path, name, tag):
+    open_tab(page, "Interpolate")
+    page.get_by_label("both at once").check()
+    page.get_by_label(name, exact=True).check()
+    page.get_by_label("number input for Frames, there").fill("9")
+    page.get_by_role("button", name="Make the animation").click()
+    expect(page.locator(f"#walk {tag}")).to_be_visible(timeout=30_000)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download the animation").click()
+    file = tmp_path / download.value.suggested_filename
+    assert file.suffix == f".{name.lower()}" and file.stem.endswith("-seed-0")
+    download.value.save_as(file)
+    assert seconds(file) == pytest.approx(16 / 24, rel=0.1)  # nine frames there, seven back
+
+
+def seconds(file: Path) -> float:
+    """How long an animation takes; GIF and WebP join frames that are alike."""
+    if file.suffix == ".mp4":
+        with av.open(str(file)) as video:
+            return sum(1 for _ in video.decode(video=0)) / 24
+    with Image.open(file) as image:
+        return sum(frame.convert("L").info["duration"] for frame in ImageSequence.Iterator(image)) / 1000
+
+
+def test_an_animation_can_be_cancelled(page):
+    open_tab(page, "Interpolate")
+    page.get_by_label("number input for Frames, there").fill("240")
+    page.get_by_role("button", name="Make the animation").click()
+    expect(page.locator("#walk progress")).to_be_visible(timeout=30_000)
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.locator("#walk")).to_have_text("Cancelled; nothing was kept.", use_inner_text=True)
+    page.wait_for_timeout(1500)
+    expect(page.locator("#walk")).to_have_text("Cancelled; nothing was kept.", use_inner_text=True)
+    expect(page.get_by_role("button", name="Download the animation")).to_be_disabled()
+    page.get_by_label("number input for Frames, there").fill("8")
+    page.get_by_role("button", name="Make the animation").click()
+    expect(page.locator("#walk video")).to_be_visible(timeout=30_000)
+
+
+def test_a_photograph_gives_its_style_to_captions(page, tmp_path):
+    open_tab(page, "Style transfer")
+    expect(thumbnails(page, "styled")).to_have_count(8)
+    first = shown(thumbnails(page, "styled").nth(1))
+    rotated = Image.Exif()
+    rotated[0x0112] = 6  # turned by a quarter
+    photo = Image.new("RGB", (90, 200), "purple")
+    photo.paste("white", (0, 0, 45, 200))
+    photo.convert("CMYK").save(tmp_path / "photo.jpg", exif=rotated)
+    page.locator("#photo").get_by_label("Remove Image").click()
+    upload(page, "#photo", tmp_path / "photo.jpg")
+    expect(thumbnails(page, "styled").nth(1).locator("img")).not_to_have_attribute("src", first)
+    page.get_by_label("What the photograph shows").fill("a purple flower")
+    page.get_by_label("Captions, one a line").filter(visible=True).fill("a red flower\n\na blue flower")
+    page.get_by_role("button", name="Paint in this style").click()
+    expect(thumbnails(page, "styled")).to_have_text(
+        ["what the model sees", "a purple flower", "a red flower", "a blue flower"]
+    )
+    thumbnails(page, "photos").first.click()
+    expect(page.get_by_label("What the photograph shows")).to_have_value("a red flower on green")
+    expect(thumbnails(page, "styled").nth(1)).to_have_text("a red flower on green")
+
+
+def test_uploads_that_are_no_photographs_say_so(page):
+    open_tab(page, "Style transfer")
+    page.locator("#photo").get_by_label("Remove Image").click()
+    page.get_by_role("button", name="Paint in this style").click()
+    expect(page.get_by_text("Choose a photograph first.")).to_be_visible()
+    upload(page, "#photo", {"name": "words.png", "mimeType": "image/png", "buffer": b"no picture"})
+    told(page, "words.png is not a picture that can be read")
+    expect(thumbnails(page, "styled")).to_have_count(8)
+
+
+def test_a_grid_is_drawn_and_downloaded(page, tmp_path):
+    open_tab(page, "Grid")
+    first = shown(page.locator("#grid"))
+    page.get_by_label("Captions, one a line").filter(visible=True).fill("a red flower\na blue flower")
+    page.get_by_label("number input for Seeds").fill("3")
+    page.get_by_role("button", name="Draw the grid").click()
+    expect(page.locator("#grid img")).not_to_have_attribute("src", first)
+    with page.expect_download() as download:
+        page.locator("#grid").get_by_role("button", name="Download").click()
+    assert download.value.suggested_filename == "2-captions-seeds-0-to-2.png"
+    download.value.save_as(tmp_path / "grid.png")
+    with Image.open(tmp_path / "grid.png") as image:
+        assert image.info["parameters"].startswith("a red flower\na blue flower\n")
+    page.get_by_label("Captions, one a line").filter(visible=True).fill("red\n" * 9)
+    page.get_by_role("button", name="Draw the grid").click()
+    expect(page.get_by_text("There are 9 captions; give 1 to 8, one a line.")).to_be_visible()
+
+
+def test_words_are_explained_and_escaped(page):
+    open_tab(page, "Explain")
+    caption = 'red <img/src=x> & "${alert(1)}" petals'
+    caption_box(page).fill(caption)
+    caption_box(page).press("Enter")
+    expect(page.locator("#words mark")).to_have_text(caption.split())
+    cards = page.locator("#words li")
+    expect(cards).to_have_count(5)
+    expect(cards.last).to_have_text(re.compile(r"without petals\s+\d+\.\d% changes"))
+    expect(cards.last.get_by_alt_text("The flower painted without petals")).to_have_js_property("naturalWidth", 64)
+    expect(page.locator("#matches li")).to_have_count(8)
+    expect(page.locator("#matches li").first).to_contain_text(caption)
+    caption_box(page).fill("rose")
+    page.get_by_role("button", name="Explain", exact=True).click()
+    told(page, "The caption has one word")
+
+
+def test_variants_are_compared(page):
+    open_tab(page, "Compare")
+    for name in ("GAN", "GAN-CLS", "GAN-INT", "GAN-INT-CLS"):
+        expect(page.get_by_role("heading", name=name, exact=True)).to_be_visible()
+    galleries = page.locator(".compared")
+    expect(galleries).to_have_count(4)
+    page.get_by_label("First seed").filter(visible=True).fill("90")
+    page.get_by_role("button", name="Compare", exact=True).click()
+    for k in range(4):
+        expect(galleries.nth(k).locator(".thumbnail-lg")).to_have_text(["seed 90", "seed 91", "seed 92", "seed 93"])
+    assert len({shown(galleries.nth(k)) for k in range(4)}) == 4
+
+
+def test_nothing_jumps_when_pictures_arrive(page):
+    places = ["#pictures", "#hint", "#history"]
+    before = [page.locator(place).bounding_box() for place in places]
+    draw(page, CAPTION, 40)
+    expect(thumbnails(page, "history")).to_have_count(16)
+    assert [page.locator(place).bounding_box() for place in places] == before
