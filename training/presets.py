@@ -91,7 +91,7 @@ EXAMPLES = {  # sentences that the page suggests for a model of this data
 PRESETS = {
     "paper": GanConfig(),
     "cpu": GanConfig(
-        load_size=68, generator_channels=48, discriminator_channels=48, captions_per_image=1, epochs=160,
+        load_size=68, generator_channels=48, discriminator_channels=48, captions_per_image=1, epochs=157,
         halve_lr_epochs=100, diversity=0.2, readable=1.0, augment=True, precision="bf16",
     ),
     "small": GanConfig(
