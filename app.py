@@ -44,11 +44,7 @@ EXAMPLES = (
     "a red flower with a long yellow pistil",
     "this flower is blue with white at the center and green leaves around it",
 )
-WALKS = {
-    "sentences": "sentence to sentence",
-    "seeds": "seed to seed",
-    "both": "both at once",
-}
+WALKS = ("sentences", "seeds", "both")
 FORMATS = ("mp4", "gif", "webp")
 VARIANTS = {
     "gan": ("GAN", "judges a picture and its caption together, and nothing more"),
@@ -175,7 +171,7 @@ CSS = """
 .crisp .thumbnail-lg:hover {filter: none}
 .crisp .thumbnail-lg:hover .caption-label {opacity: 1}
 .crisp .fixed-height {min-height: 0}
-.crisp:has(.preview), #pictures .fixed-height {min-height: 400px}
+.crisp:has(.preview) .fixed-height, #pictures .fixed-height {min-height: 400px}
 .crisp button:focus-visible {outline: 3px solid var(--color-accent); outline-offset: 2px}
 #examples .gallery-item {text-align: left}
 .heading p {font-weight: 600; margin: 0 0 -6px}
@@ -316,7 +312,7 @@ def generate_tab(endpoints: "Endpoints") -> None:
 
 def interpolate_tab(endpoints: "Endpoints") -> None:
     """Between two captions and two seeds: live, as a strip, as an animation."""
-    one, other = endpoints.examples[:2]
+    one, other = endpoints.examples[3], endpoints.examples[5]  # as a rule of different colours
     with gr.Tab("Interpolate"):
         gr.Markdown(INTERPOLATE, elem_classes="lead")
         with gr.Row():
@@ -336,7 +332,7 @@ def interpolate_tab(endpoints: "Endpoints") -> None:
                 noise_amount = gr.Slider(0, 1, 0, step=0.01, label="From the first seed to the second")
                 refusal = gr.Markdown("", elem_classes="refusal")
         with gr.Row():
-            walk = gr.Radio([(name, value) for value, name in WALKS.items()], value="sentences", label="Walk", scale=5)
+            walk = gr.Radio(WALKS, value="sentences", label="Walk along", scale=5)
             steps = gr.Slider(MIN_STEPS, MAX_STEPS, FIRST_STEPS, step=1, precision=0, label="Steps", scale=3)
             button = gr.Button("Draw the strip", variant="primary", elem_classes="draw", scale=2)
         first = endpoints.interpolate(one, other, "sentences", FIRST_SEED, SECOND_SEED, FIRST_STEPS)
@@ -439,7 +435,7 @@ def grid_tab(endpoints: "Endpoints") -> None:
 
 def explain_tab(endpoints: "Endpoints") -> None:
     """What each word does to a picture, and what D thinks of it."""
-    first = endpoints.examples[0]
+    first = endpoints.examples[2]
     shown, effects, scores = endpoints.explain(first, FIRST_SEED)
     with gr.Tab("Explain"):
         with gr.Row():
