@@ -187,7 +187,7 @@ class Synthesizer:
         caption of one word, and as in `generate`.
         """
         words = clean_caption(caption).split()
-        if len(words) < 2:
+        if sum(any(c.isalpha() for c in word) for word in words) < 2:
             raise ValueError("The caption has one word; give two or more, so that one can be left out.")
         image = self.generate(caption, seed)[0]
         without = [" ".join(words[:k] + words[k + 1 :]) for k in range(len(words))]

@@ -231,9 +231,10 @@ def test_explanation_scores_the_caption_beside_seven_others(tiny):
     assert list(tiny.explain(caption, others=[A, B]).scores) == [caption, A, B]
 
 
-def test_one_word_cannot_be_explained(tiny):
+@pytest.mark.parametrize("caption", ["rose", "rose & 7"])
+def test_one_word_cannot_be_explained(tiny, caption):
     with pytest.raises(ValueError, match="has one word; give two or more"):
-        tiny.explain("rose")
+        tiny.explain(caption)
 
 
 def test_without_discriminator_nothing_is_scored(bare, tiny):
