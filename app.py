@@ -37,7 +37,7 @@ COMPARED = 4  # pictures of each variant
 REMEMBERED = 48  # pictures of a visit
 NUM_EXAMPLES = 8
 EXAMPLES = (
-    "a pink flower with yellow petals in the middle",
+    "this flower has pink petals and a yellow center",
     "this flower has large white petals and a bright yellow center",
     "a purple flower with thin pointed petals",
     "an orange flower with many overlapping ruffled petals",

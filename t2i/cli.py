@@ -159,7 +159,7 @@ def parser(command: str) -> Parser:
 
 
 def _draw_arguments(add: Callable) -> None:
-    add("caption", help='for example "a pink flower with yellow petals"')
+    add("caption", help='for example "a pink flower with a yellow center"')
     add("--seed", type=_whole(0, MAX_SEED), default=0, help="noise of the first picture (default: 0)")
     add("--count", type=_whole(1, 64), default=1, help="pictures, each with the next seed (default: 1)")
     add("--scale", type=_whole(1, 16), default=1, help="enlarge each pixel (default: 1)")

@@ -70,7 +70,7 @@ Seeds 0 to 7 of eight captions of test classes, not selected; from the top:
 ```python
 from t2i import Synthesizer
 
-Synthesizer.from_pretrained().generate("a pink flower with yellow petals", seeds=7)[0].save("flower.png")
+Synthesizer.from_pretrained().generate("a pink flower with a yellow center", seeds=7)[0].save("flower.png")
 ```
 
 ## Training

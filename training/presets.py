@@ -71,14 +71,14 @@ class GanConfig:
 
 EXAMPLES = {  # sentences that the page suggests for a model of this data
     "oxford102": (
-        "a pink flower with yellow petals in the middle",
-        "this flower has white petals and a yellow center",
-        "a purple flower with thin pointed petals",
-        "a bright red flower with a long pistil",
-        "an orange flower with ruffled petals",
-        "this flower is blue with green leaves",
-        "a yellow flower with many layered petals",
         "the petals are white and violet with dark stripes",
+        "a bright red flower with a long pistil",
+        "this flower has white petals and a yellow center",
+        "this flower is blue with green leaves",
+        "this flower has pink petals and a yellow center",
+        "an orange flower with ruffled petals",
+        "a purple flower with thin pointed petals",
+        "a yellow flower with many layered petals",
     ),
     "synthetic": (
         "a red flower with a yellow center",
