@@ -3,7 +3,7 @@
 config.json                 SnapshotConfig
 generator.safetensors       averaged weights of G, float16 or float32
 text_encoder.safetensors    phi
-discriminator.safetensors   D (optional)
+discriminator.safetensors   D, which tells how well a caption matches (optional)
 style_encoder.safetensors   S (optional)
 variants/VARIANT/           config.json and generator.safetensors of others to compare with (optional)
 photos/                     photographs to try the style of (optional)

@@ -37,6 +37,12 @@ SEEDS = """Six seeds of one caption differ by {median:.0f} of 255 a pixel on ave
   captions); of "{least_caption}" only by {least:.0f}."""
 
 
+MATCH_NOTES = """The discriminator here is the GAN's, taught on with G frozen (`training.match`) to tell which caption a
+picture shows. Among {choices} captions of test classes it finds a photograph's own in {top1_photographs:.0%} of {n}
+cases and a drawn picture's own in {top1_drawn:.0%}; as the GAN left it, in {top1_photographs_before:.0%} and
+{top1_drawn_before:.0%}. Chance is 1 in {choices}."""
+
+
 def write_card(config: SnapshotConfig, facts: dict[str, Any], command: str) -> str:
     """Markdown with the Hub's front matter.
 
@@ -97,6 +103,10 @@ The style encoder S reads from a picture the noise that would draw it (section 4
 {style_table(facts["style"], facts["variants"])}
 
 {STYLE_NOTES.format(**facts["style"])}
+
+## Match
+
+{MATCH_NOTES.format(**facts["match"])}
 
 ## Limits
 

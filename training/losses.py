@@ -50,3 +50,8 @@ def diversity_loss(first: Tensor, second: Tensor, z_first: Tensor, z_second: Ten
 def style_loss(read: Tensor, z: Tensor) -> Tensor:
     """Mean of (z - S(G(z, t)))^2; Reed et al. 2016 (arXiv 1605.05396), equation 6."""
     return F.mse_loss(read, z)
+
+
+def matching_loss(right: Tensor, wrong: Tensor) -> Tensor:
+    """Cross-entropy of D's logits for pictures beside their own text and beside another's."""
+    return (F.softplus(-right).mean() + F.softplus(wrong).mean()) / 2

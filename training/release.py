@@ -1,7 +1,7 @@
 """From data to bundled weights: python -m training.release --preset cpu --data oxford102 --root DIR -o weights
 
-Trains the text encoder, the GAN, its style encoder, and the four variants at a smaller preset for
-comparison; exports, measures, writes the model card. The same command goes on where it stopped;
+Trains the text encoder, the GAN, its style encoder, its D to match captions, and the four variants
+at a smaller preset for comparison; exports, measures, writes the model card. The same command goes on where it stopped;
 finished stages are not repeated.
 """
 
@@ -16,7 +16,7 @@ import torch
 
 from t2i.config import VARIANTS
 from t2i.images import make_grid
-from t2i.snapshot import CONFIG, GENERATOR, STYLE_ENCODER, VARIANTS_FOLDER, read_config
+from t2i.snapshot import CONFIG, DISCRIMINATOR, GENERATOR, STYLE_ENCODER, VARIANTS_FOLDER, read_config
 from t2i.synthesizer import Synthesizer
 from t2i.text import CharCnnRnn
 from training.adversarial import GanTrainer
@@ -26,6 +26,8 @@ from training.disentangle import verify
 from training.embeddings import load_trained_encoder
 from training.evaluate import colour_fidelity, evaluate, load_trunk
 from training.gan import GRID, dry_run_gan, export_gan, grid_captions, train_gan
+from training.match import PRESETS as MATCH_PRESETS
+from training.match import MatchConfig, train_match
 from training.options import run_script
 from training.presets import PRESETS, GanConfig
 from training.state import atomic, write_json
@@ -46,6 +48,7 @@ class Release:
     gan: GanConfig
     compared: GanConfig
     style: StyleConfig
+    match: MatchConfig
     data: str
     root: Path | None
     run: Path
@@ -67,7 +70,8 @@ def release(job: Release) -> bool:
     data = load_data(job.data, job.root, job.gan.load_size)
     trainer = gan_stage(job, data, encoder, job.gan, job.run / f"gan-{job.gan.variant}", staged)
     style = trainer and style_stage(job, staged, job.run / "style")
-    compared = style and compare_stage(job, encoder, staged)
+    match = style and match_stage(job, staged, job.run / "match")
+    compared = match and compare_stage(job, encoder, staged)
     if not compared:
         return False
     facts = {
@@ -78,6 +82,7 @@ def release(job: Release) -> bool:
         "features": Path(job.text.features).name,
         "text_encoder": json.loads((text_run / "metrics.json").read_text()),
         "style": style,
+        "match": match,
         "variants": compared,
     }
     describe(job, staged, facts)
@@ -103,6 +108,15 @@ def style_stage(job: Release, snapshot: Path, run: Path) -> dict[str, Any] | Non
     shutil.copyfile(run / STYLE_ENCODER, snapshot / STYLE_ENCODER)
     synthesizer = Synthesizer.from_pretrained(snapshot, device=job.device)
     return json.loads((run / "metrics.json").read_text()) | asdict(verify(synthesizer, data.split("test")))
+
+
+def match_stage(job: Release, snapshot: Path, run: Path) -> dict[str, Any] | None:
+    """Teach the snapshot's D to match captions, put it there; its figures, None if the time ran out first."""
+    data = load_data(job.data, job.root, read_config(snapshot).model.image_size)
+    if not train_match(data, snapshot, job.match, run, job.device, job.max_minutes):
+        return None
+    shutil.copyfile(run / DISCRIMINATOR, snapshot / DISCRIMINATOR)
+    return json.loads((run / "metrics.json").read_text())
 
 
 def compare_stage(job: Release, encoder: CharCnnRnn, staged: Path) -> dict[str, Any] | None:
@@ -169,7 +183,7 @@ def parse(arguments: list[str] | None) -> tuple[Release, bool]:
     options = parser.parse_args(arguments)
     text, gan = TEXT_PRESETS[options.preset], replace(PRESETS[options.preset], variant=options.variant)
     compared = PRESETS["smoke" if options.preset == "smoke" else "small"]
-    style = STYLE_PRESETS["smoke" if options.preset == "smoke" else "default"]
+    after = "smoke" if options.preset == "smoke" else "default"
     command = f"python -m training.release --preset {options.preset} --data {options.data} --root DIR -o weights"
     if options.features:
         text = replace(text, features=options.features)
@@ -179,8 +193,8 @@ def parse(arguments: list[str] | None) -> tuple[Release, bool]:
         command += f" --epochs {options.epochs}"
     run = options.run or Path("runs") / f"release-{options.data}-{options.preset}"
     job = Release(
-        text, gan, compared, style, options.data, options.root, run, options.out, options.trunk, options.device,
-        command, options.max_minutes,
+        text, gan, compared, STYLE_PRESETS[after], MATCH_PRESETS[after], options.data, options.root, run, options.out,
+        options.trunk, options.device, command, options.max_minutes,
     )  # fmt: skip
     return job, options.dry_run
 

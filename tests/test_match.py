@@ -1,0 +1,61 @@
+"""D learns on to tell which caption a picture shows: it resumes exactly, and nothing of a batch helps it."""
+
+import dataclasses
+import json
+
+import pytest
+import torch
+
+from t2i.snapshot import DISCRIMINATOR, load_discriminator, read_config
+from training import match
+from training.state import load_state, save_state
+
+CPU = torch.device("cpu")
+SMOKE = match.PRESETS["smoke"]
+
+
+@pytest.fixture(scope="module")
+def few(synthetic):
+    part = synthetic.thin(256)
+    return dataclasses.replace(part, images=part.images[:, 6:70, 6:70])
+
+
+def test_stopped_and_resumed_equals_a_straight_run(few, snapshot, tmp_path):
+    straight, first, second = (match.build_trainer(few, snapshot, SMOKE, "cpu") for _ in range(3))
+    for k in range(4):
+        straight.step(k)
+    for k in range(2):
+        first.step(k)
+    save_state(tmp_path, 2 * first.batch_size, first.parts)
+    for k in range(load_state(tmp_path, second.parts, CPU) // second.batch_size, 4):
+        second.step(k)
+    pairs = list(zip(straight.D.state_dict().values(), second.D.state_dict().values(), first.D.state_dict().values()))
+    assert all(torch.equal(a, b) for a, b, _ in pairs)
+    assert not all(torch.equal(a, c) for a, _, c in pairs)
+
+
+def test_batch_norm_and_G_stay_as_they_are(few, snapshot):
+    trainer = match.build_trainer(few, snapshot, SMOKE, "cpu")
+    kept = [b.clone() for b in trainer.D.buffers()] + [p.clone() for p in trainer.G.parameters()]
+    trainer.step(0)
+    assert all(torch.equal(a, b) for a, b in zip(kept, [*trainer.D.buffers(), *trainer.G.parameters()]))
+
+
+def test_the_loss_falls(few, snapshot):
+    trainer = match.build_trainer(few, snapshot, dataclasses.replace(SMOKE, lr=1e-3), "cpu")
+    batch = trainer.source.draw(0)
+    trainer.D.train()
+    for _ in range(30):  # batch norm of an untrained D knows nothing of its features yet
+        trainer.D(batch.images, batch.phi)
+    trainer.D.eval()
+    losses = [sum(trainer.step(0).values()).item() for _ in range(20)]
+    assert losses[-1] < 0.9 * losses[0]
+
+
+def test_a_run_leaves_a_discriminator_and_its_figures(few, snapshot, tmp_path):
+    assert match.train_match(few, snapshot, SMOKE, tmp_path)
+    load_discriminator(tmp_path, read_config(snapshot))
+    assert (tmp_path / DISCRIMINATOR).read_bytes() != (snapshot / DISCRIMINATOR).read_bytes()
+    figures = json.loads((tmp_path / "metrics.json").read_text())
+    for name in ("photographs", "drawn"):
+        assert 0 <= figures[f"top1_{name}"] <= 1 and 0 <= figures[f"top1_{name}_before"] <= 1

@@ -1,0 +1,156 @@
+"""Teach D which caption a picture shows: python -m training.match --model weights --root DIR --out runs/match
+
+As the GAN leaves it, D can't tell: every drawn picture is wrong to it, with its own caption most of
+all. And what it knows of captions it knows of batches only: where all pairs of a batch are right,
+text and features vary together, and batch norm, which sees right and wrong pairs apart, gives that
+away. So D learns on, G frozen and batch norm fixed: photographs and drawn pictures alike are right
+with their own caption, wrong with one of another class (the matching half of GAN-CLS; Reed et al.
+2016, arXiv 1605.05396). The page's Explain tab asks this D.
+"""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from t2i.models import Discriminator, Generator, fold_batch_norm
+from t2i.snapshot import DISCRIMINATOR, load_discriminator, load_generator, load_text_encoder, read_config
+from training.augment import augment
+from training.batches import BatchSource
+from training.data import CaptionedImages, load_data
+from training.embeddings import embed_captions, weights_digest
+from training.export import save_network
+from training.loop import Trainer, check_finite, train
+from training.losses import matching_loss
+from training.options import add_fields, apply_fields, common_parser, run_script
+from training.randomness import step_noise, step_rng
+from training.state import claim_folder, write_json
+
+NOISE, SEEN, HELD_OUT = range(21, 24)  # streams of step-keyed randomness
+CHOICES, HELD_OUT_IMAGES = 8, 512
+FREE = ("images", "lr", "tick_images")  # on resuming
+
+
+@dataclass(frozen=True)
+class MatchConfig:
+    """How D learns on; `images` counts photographs, beside each of which a picture is drawn."""
+
+    split: str = "trainval"
+    images: int = 12_800
+    batch_size: int = 64
+    lr: float = 2e-4
+    seed: int = 0
+    tick_images: int = 3_200
+
+
+PRESETS = {
+    "default": MatchConfig(),
+    "smoke": MatchConfig(images=128, batch_size=16, tick_images=64),
+}
+
+
+class MatchTrainer(Trainer):
+    """Photographs and frozen G's pictures of the same captions, each with right and wrong text."""
+
+    def __init__(
+        self, generator: Generator, discriminator: Discriminator, noise_size: int, data: CaptionedImages,
+        phi: Tensor, held_out: CaptionedImages, held_out_phi: Tensor, config: MatchConfig, device: torch.device,
+    ):  # fmt: skip
+        """`data` and its captions' embeddings `phi` to train on, `held_out` of classes never trained on."""
+        self.config, self.device, self.batch_size, self.noise_size = config, device, config.batch_size, noise_size
+        self.G = fold_batch_norm(generator.eval()).to(device).requires_grad_(False)
+        self.D = discriminator.to(device, memory_format=torch.channels_last).requires_grad_(True).eval()
+        size = data.images.shape[1]
+        arguments = (config.batch_size, 1, size, config.seed, device)
+        self.source = BatchSource(data, phi, *arguments)
+        self.held_out = BatchSource(held_out, held_out_phi, *arguments)
+        self.optimizer = torch.optim.Adam(self.D.parameters(), lr=config.lr, fused=True)
+        self.parts = {"D": self.D, "optimizer": self.optimizer}
+
+    def step(self, step: int) -> dict[str, Tensor]:
+        batch = self.source.draw(step)
+        z = step_noise((self.batch_size, self.noise_size), self.config.seed, step, NOISE).to(self.device)
+        with torch.no_grad():
+            drawn = self.G(z, batch.phi)
+        code, losses = self.D.embed(batch.phi), {}
+        for k, (name, images) in enumerate({"photographs": batch.images, "drawn": drawn}.items()):
+            features = self.D.trunk(augment(images, step_rng(self.config.seed, step, SEEN + 10 * k)))
+            losses[name] = matching_loss(self.D.judge(features, code), self.D.judge(features, code[batch.partner]))
+        loss = sum(losses.values())
+        check_finite(step, loss=loss)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self.optimizer.step()
+        return losses
+
+    def tick(self, images: int, folder: Path) -> dict[str, float]:
+        return self.accuracy()
+
+    @torch.no_grad()
+    def accuracy(self) -> dict[str, float]:
+        """How often D picks a picture's own caption among eight of different rows, for captions and
+        photographs of classes never trained on; chance is 1/8."""
+        right = {"photographs": [], "drawn": []}
+        for step in range(-(-HELD_OUT_IMAGES // self.batch_size)):
+            batch = self.held_out.draw(step)
+            z = step_noise((self.batch_size, self.noise_size), self.config.seed, step, HELD_OUT).to(self.device)
+            code = self.D.embed(batch.phi)
+            for name, images in {"photographs": batch.images, "drawn": self.G(z, batch.phi)}.items():
+                features = self.D.trunk(images)
+                scores = torch.stack([self.D.judge(features, code.roll(k, 0)) for k in range(CHOICES)])
+                right[name].append((scores.argmax(0) == 0).float())
+        return {f"top1_{name}": float(torch.cat(hits).mean()) for name, hits in right.items()}
+
+
+def build_trainer(data: CaptionedImages, model: Path, config: MatchConfig, device: str) -> MatchTrainer:
+    """Everything a run needs, at step 0, for the snapshot `model`; `data` in the model's size."""
+    sizes = read_config(model)
+    encoder = load_text_encoder(model, sizes.text_encoder).to(device)
+    parts = (data.split(config.split), data.split("test"))
+    sets = (value for part in parts for value in (part, embed_captions(encoder, part)))
+    networks = load_generator(model, sizes), load_discriminator(model, sizes)
+    return MatchTrainer(*networks, sizes.model.noise_size, *sets, config, torch.device(device))
+
+
+def train_match(
+    data: CaptionedImages, model: Path, config: MatchConfig, out: Path, device: str = "cpu",
+    max_minutes: float | None = None,
+) -> bool:  # fmt: skip
+    """Teach the D of the snapshot `model` in the folder `out`, or go on there; True when the run is complete.
+
+    A complete run leaves `discriminator.safetensors` and `metrics.json`.
+    """
+    trainer = build_trainer(data, model, config, device)
+    digests = {"generator": weights_digest(trainer.G), "discriminator": weights_digest(trainer.D)}
+    claim_folder(out, {"data": data.name} | digests | asdict(config), FREE)
+    before = trainer.accuracy()
+    seen = train(trainer, out, config.images, config.tick_images, config.tick_images, max_minutes)
+    if seen < config.images:
+        return False
+    save_network(trainer.D, out / DISCRIMINATOR)
+    figures = trainer.accuracy() | {f"{name}_before": rate for name, rate in before.items()}
+    write_json(out / "metrics.json", figures | {"choices": CHOICES, "n": HELD_OUT_IMAGES, "images": config.images})
+    return True
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = common_parser(__doc__.splitlines()[0])
+    parser.add_argument("--preset", choices=PRESETS, default="default")
+    parser.add_argument("--model", type=Path, default=Path("weights"), help=f"snapshot with {DISCRIMINATOR}")
+    add_fields(parser, MatchConfig())
+    options = parser.parse_args(arguments)
+    config = apply_fields(PRESETS[options.preset], options)
+    data = load_data(options.data, options.root, read_config(options.model).model.image_size)
+    if options.dry_run:
+        trainer = build_trainer(data.thin(512), options.model, config, options.device)
+        print(config)
+        print({k: round(v.item(), 4) for k, v in trainer.step(0).items()})
+    elif train_match(data, options.model, config, options.out, options.device, options.max_minutes):
+        print(f"D written: {options.out / DISCRIMINATOR}")
+    else:
+        print(f"Stopped; the same command goes on from {options.out}.")
+
+
+if __name__ == "__main__":
+    run_script(main)
