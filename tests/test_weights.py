@@ -10,6 +10,7 @@ from PIL import Image
 from t2i import Synthesizer
 from t2i.config import VARIANTS
 from t2i.snapshot import load_style_encoder, read_config
+from training import match
 from training.colour import COLOURS, background_colour
 from training.data import load_data
 from training.disentangle import verify
@@ -74,6 +75,12 @@ def test_the_style_encoder_recovers_noise_of_captions_never_trained_on(oxford_ro
     trainer = build_trainer(load_data("oxford102", oxford_root, 64), WEIGHTS, StyleConfig(), "cpu")
     trainer.S.load_state_dict(load_style_encoder(WEIGHTS, read_config(WEIGHTS)).state_dict())
     assert trainer.recovery() >= 0.5
+
+
+def test_the_discriminator_finds_the_caption_that_a_picture_shows(oxford_root):
+    trainer = match.build_trainer(load_data("oxford102", oxford_root, 64), WEIGHTS, match.MatchConfig(), "cpu")
+    rates = trainer.accuracy()
+    assert rates["top1_photographs"] > 3 / match.CHOICES and rates["top1_drawn"] > 3 / match.CHOICES
 
 
 def test_style_tells_backgrounds_better_than_captions_do(bundled, oxford_root):
