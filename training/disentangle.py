@@ -64,8 +64,12 @@ def verification_auc(vectors: Tensor, pairs: np.ndarray, together: np.ndarray) -
 
 
 def verify(synthesizer: Synthesizer, data: CaptionedImages, clusters: int = CLUSTERS, seed: int = 0) -> Verification:
-    """Background verification on `data`, photographs that neither G nor S was trained on."""
+    """Background verification on `data`, photographs that neither G nor S was trained on.
+
+    Small sets have fewer clusters: four photographs to each, on average, at least.
+    """
     images = np.ascontiguousarray(data.images)
+    clusters = min(clusters, len(images) // 4)
     groups = KMeans(clusters, n_init=10, random_state=seed).fit_predict(background_colour(images))
     pairs, together = draw_pairs(groups, PAIRS, seed)
     style = synthesizer.encode_style([Image.fromarray(image) for image in images])
