@@ -53,7 +53,6 @@ VARIANTS = {
     "int-cls": ("GAN-INT-CLS", "learns from both"),
 }
 
-MAX_THREADS = 4  # one small picture at a time: more threads only wait for each other
 DRAWING = {  # all calls of the model take turns; validators see values as they were sent
     "concurrency_id": "model",
     "concurrency_limit": 1,
@@ -867,7 +866,7 @@ def launch(synth: Synthesizer, **options):
 
 def main() -> None:
     """Load the weights and serve; `$T2I_WEIGHTS`, `$GRADIO_SERVER_NAME` and `$GRADIO_SERVER_PORT` apply."""
-    torch.set_num_threads(min(MAX_THREADS, torch.get_num_threads()))
+    torch.set_num_threads(1)  # for one small picture a second thread gains little, and waits long on a busy machine
     try:
         synth = Synthesizer.from_pretrained()
     except ValueError as error:
