@@ -20,6 +20,7 @@ from gradio.utils import get_upload_folder
 from PIL import Image
 
 from t2i.animation import write_frames
+from t2i.config import TITLES
 from t2i.images import labelled_grid, parameters_text, read_parameters, save_png
 from t2i.interpolation import steps_between
 from t2i.photos import open_photo, to_square
@@ -46,11 +47,11 @@ EXAMPLES = (
 )
 WALKS = ("sentences", "seeds", "both")
 FORMATS = ("mp4", "gif", "webp")
-VARIANTS = {
-    "gan": ("GAN", "judges a picture and its caption together, and nothing more"),
-    "cls": ("GAN-CLS", "also learns that a real photograph with another's caption is wrong"),
-    "int": ("GAN-INT", "also learns from captions that lie between two others"),
-    "int-cls": ("GAN-INT-CLS", "learns from both"),
+LEARNT_FROM = {
+    "gan": "D judges a picture and its caption together, and nothing more",
+    "cls": "D also learns that a real photograph with another's caption is wrong",
+    "int": "G also learns from captions that lie between two others",
+    "int-cls": "both",
 }
 
 DRAWING = {  # all calls of the model take turns; validators see values as they were sent
@@ -89,7 +90,8 @@ learnt to tell a picture's own caption from others. Here is the chance that it g
 sentence and with others. It is not always right: it has seen flowers of 82 kinds only."""
 
 COMPARE = """The paper's four ways to train, side by side: **the same sentence, the same noise, the same networks.**
-They differ only in what the judge D and the painter G learn from."""
+They differ only in what the judge D and the painter G learn from. These networks are smaller than those of the other
+tabs, and were trained for less long."""
 NO_VARIANTS = """These weights come alone. Put the other variants beside them as `variants/gan`, `variants/cls`,
 `variants/int` and `variants/int-cls`, each with `config.json` and `generator.safetensors`, to compare them here."""
 
@@ -472,9 +474,9 @@ def compare_tab(endpoints: "Endpoints") -> None:
         galleries = {}
         with gr.Row():
             for variant in variants:
-                name, what = VARIANTS[variant]
+                name = TITLES[variant]
                 with gr.Column(min_width=230):
-                    gr.Markdown(f"### {name}\n{what}", elem_classes="variant")
+                    gr.Markdown(f"### {name}\n{LEARNT_FROM[variant]}", elem_classes="variant")
                     first = endpoints.compare(variant, endpoints.examples[0], FIRST_SEED)
                     galleries[variant] = gallery(first, name, columns=2, elem_classes=["crisp", "compared"])
 
