@@ -49,9 +49,9 @@ WALKS = ("sentences", "seeds", "both")
 FORMATS = ("mp4", "gif", "webp")
 LEARNT_FROM = {
     "gan": "D judges a picture and its caption together, and nothing more",
-    "cls": "D also learns that a real photograph with another's caption is wrong",
+    "cls": "D also learns to refuse a photograph with a wrong caption",
     "int": "G also learns from captions that lie between two others",
-    "int-cls": "both",
+    "int-cls": "D and G learn both of these",
 }
 
 DRAWING = {  # all calls of the model take turns; validators see values as they were sent
@@ -185,7 +185,7 @@ CSS = """
 .enlarged {width: min(100%, 340px) !important; margin: 0 auto}
 .enlarged .image-container > button, .enlarged .image-frame {width: 100%; height: auto}
 .enlarged img {width: 100%; height: auto; aspect-ratio: 1; object-fit: cover}
-.variant {min-height: 6.2em}
+.variant {min-height: 7.6em}
 #grid .image-frame {padding-top: 40px}
 #walk video, #walk img, #walk .waiting {display: block; width: min(100%, 300px); aspect-ratio: 1; margin: 0 auto;
     border-radius: var(--radius-lg); background: var(--background-fill-secondary)}
