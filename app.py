@@ -461,14 +461,14 @@ def explain_tab(endpoints: "Endpoints") -> None:
 
 def compare_tab(endpoints: "Endpoints") -> None:
     """The four ways to train on the same caption and noise."""
-    variants = endpoints.synth.variants
+    variants, first_caption = endpoints.synth.variants, endpoints.examples[5]  # its colour tells the variants apart
     with gr.Tab("Compare"):
         if not variants:
             gr.Markdown(NO_VARIANTS, elem_classes="lead")
             return
         gr.Markdown(COMPARE, elem_classes="lead")
         with gr.Row():
-            caption = gr.Textbox(endpoints.examples[0], label="Caption", lines=1, max_lines=4, scale=4)
+            caption = gr.Textbox(first_caption, label="Caption", lines=1, max_lines=4, scale=4)
             seed = seed_box("First seed", FIRST_SEED, min_width=140)
             button = gr.Button("Compare", variant="primary", elem_classes="draw", min_width=140)
         galleries = {}
@@ -477,7 +477,7 @@ def compare_tab(endpoints: "Endpoints") -> None:
                 name = TITLES[variant]
                 with gr.Column(min_width=230):
                     gr.Markdown(f"### {name}\n{LEARNT_FROM[variant]}", elem_classes="variant")
-                    first = endpoints.compare(variant, endpoints.examples[0], FIRST_SEED)
+                    first = endpoints.compare(variant, first_caption, FIRST_SEED)
                     galleries[variant] = gallery(first, name, columns=2, elem_classes=["crisp", "compared"])
 
     def compare_all(caption: str, seed: int) -> dict[gr.Gallery, Pictures]:
