@@ -25,7 +25,7 @@ from t2i.images import labelled_grid, parameters_text, read_parameters, save_png
 from t2i.interpolation import steps_between
 from t2i.photos import open_photo, to_square
 from t2i.server import text_route
-from t2i.synthesizer import MAX_SEED, Synthesizer
+from t2i.synthesizer import MAX_SEED, Synthesizer, consecutive_seeds
 from t2i.text import MAX_CHARACTERS, clean_caption
 
 MAX_COUNT, FIRST_COUNT, FIRST_SEED = 16, 8, 0
@@ -552,7 +552,7 @@ class Endpoints:
         Returns:
             the pictures, each with its seed as caption
         """
-        seeds = seeds_from(seed, count)
+        seeds = consecutive_seeds(seed, count)
         images = self.synth.generate(caption, seeds)
         return [(keep(image, f"{slug(caption)}-seed-{s}"), f"seed {s}") for image, s in zip(images, seeds)]
 
@@ -671,7 +671,7 @@ class Endpoints:
     @one_sentence()
     def grid(self, captions: str, seed: int, count: int) -> str:
         """A labelled PNG with a row for each caption and a column for each seed."""
-        rows, seeds = lines(captions), seeds_from(seed, count)
+        rows, seeds = lines(captions), consecutive_seeds(seed, count)
         images = [image for caption in rows for image in self.synth.generate(caption, seeds)]
         grid = labelled_grid(images, rows, [f"seed {s}" for s in seeds])
         grid.info["parameters"] = parameters_text(
@@ -682,7 +682,7 @@ class Endpoints:
     @one_sentence()
     def compare(self, variant: str, caption: str, seed: int) -> Pictures:
         """A few pictures of one variant."""
-        seeds = seeds_from(seed, COMPARED)
+        seeds = consecutive_seeds(seed, COMPARED)
         images = self.synth.variants[variant].generate(caption, seeds)
         return [(keep(image, f"{slug(caption)}-{variant}-seed-{s}"), f"seed {s}") for image, s in zip(images, seeds)]
 
@@ -706,11 +706,6 @@ def keep(image: Image.Image, name: str) -> str:
 def slug(text: str) -> str:
     """A caption as part of a file's name."""
     return re.sub("[^a-z0-9]+", "-", clean_caption(text))[:60].strip("-")
-
-
-def seeds_from(seed: int, count: int) -> list[int]:
-    """Consecutive seeds; after the last comes 0."""
-    return [(seed + k) % (MAX_SEED + 1) for k in range(count)]
 
 
 def lines(text: str) -> list[str]:

@@ -13,7 +13,7 @@ import torch
 from t2i.animation import FORMATS, save_animation
 from t2i.images import enlarge, labelled_grid, make_grid, parameters_text, save_png
 from t2i.photos import open_photo, to_square
-from t2i.synthesizer import MAX_SEED, Synthesizer
+from t2i.synthesizer import MAX_SEED, Synthesizer, consecutive_seeds
 
 COLUMNS = 8
 STRIP_STEPS, ANIMATION_STEPS = 8, 48
@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
 def draw(options: argparse.Namespace) -> None:
     """Pictures of a caption."""
     check_out(options.out, (".png",))
-    seeds, synth = seeds_from(options), load(options)
+    seeds, synth = consecutive_seeds(options.seed, options.count), load(options)
     images = synth.generate(options.caption, seeds)
     picture = images[0] if len(images) == 1 else make_grid(images, min(len(images), COLUMNS))
     more = {"count": len(images)} if len(images) > 1 else {}
@@ -87,7 +87,7 @@ def style(options: argparse.Namespace) -> None:
 def grid(options: argparse.Namespace) -> None:
     """Draw captions against seeds: a row for each caption, a column for each seed."""
     check_out(options.out, (".png",))
-    seeds, synth = seeds_from(options), load(options)
+    seeds, synth = consecutive_seeds(options.seed, options.count), load(options)
     images = [image for caption in options.captions for image in synth.generate(caption, seeds)]
     figure = labelled_grid(images, options.captions, [f"seed {seed}" for seed in seeds], options.scale)
     told = parameters_text(
@@ -96,11 +96,6 @@ def grid(options: argparse.Namespace) -> None:
     with replacing(options.out) as file:
         save_png(figure, file, told)
     print(f"{options.out}: {len(options.captions)} captions, {len(seeds)} seeds, {synth.name}")
-
-
-def seeds_from(options: argparse.Namespace) -> list[int]:
-    """`count` seeds; after the last one comes 0."""
-    return [(options.seed + k) % (MAX_SEED + 1) for k in range(options.count)]
 
 
 def others(captions: list[str]) -> dict[str, str]:

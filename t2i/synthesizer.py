@@ -262,6 +262,11 @@ class Synthesizer:
         return torch.randn(self.config.model.noise_size, generator=torch.Generator().manual_seed(seed))
 
 
+def consecutive_seeds(first: int, count: int) -> list[int]:
+    """`count` seeds from `first` on; after the last one comes 0."""
+    return [(first + k) % (MAX_SEED + 1) for k in range(count)]
+
+
 def _pair(captions: str | Sequence[str], seeds: int | Sequence[int]) -> tuple[list[str], list[int]]:
     captions = [captions] if isinstance(captions, str) else list(captions)
     seeds = [seeds] if isinstance(seeds, int) else list(seeds)

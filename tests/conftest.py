@@ -11,6 +11,7 @@ import torch
 from app_server import PHOTO, serve
 from PIL import Image, ImageDraw
 
+from t2i import Synthesizer
 from t2i.config import VARIANTS, ModelConfig, SnapshotConfig, TextEncoderConfig
 from t2i.models import Discriminator, Generator, StyleEncoder
 from t2i.snapshot import CONFIG, GENERATOR, PHOTOS, STYLE_ENCODER, VARIANTS_FOLDER, read_config
@@ -89,6 +90,21 @@ def address(full_snapshot, tmp_path_factory) -> Iterator[str]:
     """Address of the real page, serving the tiny snapshot with all that may lie beside it."""
     with serve(full_snapshot, tmp_path_factory.mktemp("server")) as address:
         yield address
+
+
+@pytest.fixture(scope="session")
+def tiny(snapshot) -> Synthesizer:
+    """The bare snapshot, loaded."""
+    return Synthesizer.from_pretrained(snapshot)
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """A picture is too small to wait for a second core, which other work may keep busy."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="session")

@@ -5,12 +5,11 @@ import json
 
 import pytest
 import torch
+from resuming import check_resumed_equals_straight
 
 from t2i.snapshot import DISCRIMINATOR, load_discriminator, read_config
 from training import match
-from training.state import load_state, save_state
 
-CPU = torch.device("cpu")
 SMOKE = match.PRESETS["smoke"]
 
 
@@ -21,17 +20,7 @@ def few(synthetic):
 
 
 def test_stopped_and_resumed_equals_a_straight_run(few, snapshot, tmp_path):
-    straight, first, second = (match.build_trainer(few, snapshot, SMOKE, "cpu") for _ in range(3))
-    for k in range(4):
-        straight.step(k)
-    for k in range(2):
-        first.step(k)
-    save_state(tmp_path, 2 * first.batch_size, first.parts)
-    for k in range(load_state(tmp_path, second.parts, CPU) // second.batch_size, 4):
-        second.step(k)
-    pairs = list(zip(straight.D.state_dict().values(), second.D.state_dict().values(), first.D.state_dict().values()))
-    assert all(torch.equal(a, b) for a, b, _ in pairs)
-    assert not all(torch.equal(a, c) for a, _, c in pairs)
+    check_resumed_equals_straight(lambda: match.build_trainer(few, snapshot, SMOKE, "cpu"), tmp_path)
 
 
 def test_batch_norm_and_G_stay_as_they_are(few, snapshot):

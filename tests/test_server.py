@@ -16,7 +16,6 @@ from urllib.parse import quote, urlsplit
 
 import httpx
 import pytest
-import torch
 import uvicorn
 from PIL import Image
 from playwright.sync_api import Page, expect, sync_playwright
@@ -50,18 +49,7 @@ def serve(synth: Synthesizer) -> Iterator[str]:
         thread.join(30)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """A picture is too small to wait for a second core, which other work may keep busy."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-@pytest.fixture(scope="module")
-def tiny(snapshot) -> Synthesizer:
-    return Synthesizer.from_pretrained(snapshot)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from resuming import check_resumed_equals_straight
 
 from t2i import Synthesizer
 from t2i.config import ModelConfig, SnapshotConfig, TextEncoderConfig
 from training import style
 from training.colour import background_colour, background_mask
 from training.disentangle import FOLDS, draw_pairs, verification_auc, verify
-from training.state import load_state, save_state
 
 CPU = torch.device("cpu")
 SMOKE = style.PRESETS["smoke"]
@@ -32,17 +32,7 @@ def build(few, snapshot, config=SMOKE):
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_stopped_and_resumed_equals_a_straight_run(few, snapshot, tmp_path, precision):
     config = dataclasses.replace(SMOKE, precision=precision)
-    straight, first, second = (build(few, snapshot, config) for _ in range(3))
-    for k in range(4):
-        straight.step(k)
-    for k in range(2):
-        first.step(k)
-    save_state(tmp_path, 2 * first.batch_size, first.parts)
-    for k in range(load_state(tmp_path, second.parts, CPU) // second.batch_size, 4):
-        second.step(k)
-    pairs = list(zip(straight.S.state_dict().values(), second.S.state_dict().values(), first.S.state_dict().values()))
-    assert all(torch.equal(a, b) for a, b, _ in pairs)
-    assert not all(torch.equal(a, c) for a, _, c in pairs)
+    check_resumed_equals_straight(lambda: build(few, snapshot, config), tmp_path)
 
 
 class Cells(torch.nn.Module):

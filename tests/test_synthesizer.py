@@ -4,7 +4,6 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from statistics import median
 
@@ -24,18 +23,7 @@ CLOCK = time.process_time if os.getloadavg()[0] > os.cpu_count() else time.perf_
 A, B = "a red flower", "this flower is white with many thin petals"
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """A picture is too small to wait for a second core, which other work may keep busy."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-@pytest.fixture(scope="module")
-def tiny(snapshot):
-    return Synthesizer.from_pretrained(snapshot)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

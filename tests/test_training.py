@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from resuming import check_resumed_equals_straight
 
 from t2i import Synthesizer
 from t2i.config import VARIANTS, TextEncoderConfig
@@ -39,21 +40,6 @@ def few(synthetic):
     return synthetic.thin(128)
 
 
-def same(a, b) -> bool:
-    """Whether two nests of state_dicts are equal bit for bit."""
-    if isinstance(a, torch.Tensor):
-        return torch.equal(a, b)
-    if isinstance(a, dict):
-        return a.keys() == b.keys() and all(same(a[k], b[k]) for k in a)
-    if isinstance(a, (list, tuple)):
-        return len(a) == len(b) and all(map(same, a, b))
-    return a == b
-
-
-def states(trainer):
-    return {name: part.state_dict() for name, part in trainer.parts.items()}
-
-
 @pytest.mark.parametrize(
     "config",
     [
@@ -65,33 +51,13 @@ def states(trainer):
     ids=lambda c: f"{c.variant}-{c.precision}-{c.diversity}-{c.readable}",
 )
 def test_gan_stopped_and_resumed_equals_a_straight_run(few, encoder, config, tmp_path):
-    straight = gan.build_trainer(few, encoder, config, "cpu")
-    for k in range(4):
-        straight.step(k)
-    first = gan.build_trainer(few, encoder, config, "cpu")
-    for k in range(2):
-        first.step(k)
-    save_state(tmp_path, 2 * first.batch_size, first.parts)
-    second = gan.build_trainer(few, encoder, dataclasses.replace(config, seed=config.seed), "cpu")
-    images = load_state(tmp_path, second.parts, CPU)
-    for k in range(images // second.batch_size, 4):
-        second.step(k)
-    assert same(states(straight), states(second))
-    assert not same(states(first), states(second))
+    check_resumed_equals_straight(lambda: gan.build_trainer(few, encoder, config, "cpu"), tmp_path)
 
 
 def test_text_encoder_stopped_and_resumed_equals_a_straight_run(synthetic, tmp_path):
     features = image_features("pixels", synthetic, None)
     config = dataclasses.replace(text_encoder.PRESETS["smoke"], batch_size=8)
-    straight, first, second = (text_encoder.TextEncoderTrainer(synthetic, features, config, CPU) for _ in range(3))
-    for k in range(4):
-        straight.step(k)
-    for k in range(2):
-        first.step(k)
-    save_state(tmp_path, 16, first.parts)
-    for k in range(load_state(tmp_path, second.parts, CPU) // 8, 4):
-        second.step(k)
-    assert same(states(straight), states(second))
+    check_resumed_equals_straight(lambda: text_encoder.TextEncoderTrainer(synthetic, features, config, CPU), tmp_path)
 
 
 def test_text_encoder_learns_classes_it_never_saw(synthetic, tmp_path):

@@ -11,6 +11,7 @@ import argparse
 import importlib.util
 import json
 from collections.abc import Sequence
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from torchmetrics.image.fid import FrechetInceptionDistance
 from torchmetrics.image.kid import KernelInceptionDistance
 from tqdm import tqdm
 
+from t2i.explanation import difference
 from t2i.synthesizer import Synthesizer
 from t2i.text import MAX_CHARACTERS
 from training.colour import colour_histogram, coloured_captions, fit_probe
@@ -76,9 +78,8 @@ def seed_change(synthesizer: Synthesizer, data: CaptionedImages) -> dict[str, An
     captions = [captions[k] for k in rng.permutation(len(captions))[:SEED_CAPTIONS]]
     changes = []
     for caption in captions:
-        pictures = np.stack([np.asarray(i, np.float32) for i in synthesizer.generate(caption, range(SEEDS))])
-        pairs = [np.abs(pictures[a] - pictures[b]).mean() for a in range(SEEDS) for b in range(a)]
-        changes.append(float(np.mean(pairs)))
+        pairs = combinations(synthesizer.generate(caption, range(SEEDS)), 2)
+        changes.append(255 * float(np.mean([difference(a, b) for a, b in pairs])))
     least = int(np.argmin(changes))
     return {"captions": len(captions), "median": float(np.median(changes)), "least": changes[least],
             "least_caption": captions[least]}  # fmt: skip

@@ -1,8 +1,8 @@
 """From data to bundled weights: python -m training.release --preset cpu --data oxford102 --root DIR -o weights
 
 Trains the text encoder, the GAN, its style encoder, its D to match captions, and the four variants
-at a smaller preset for comparison; exports, measures, writes the model card. The same command goes on where it stopped;
-finished stages are not repeated.
+at a smaller preset for comparison; exports, measures, writes the model card. The same command goes
+on where it stopped; finished stages are not repeated.
 """
 
 import argparse
@@ -122,7 +122,7 @@ def match_stage(job: Release, snapshot: Path, run: Path) -> dict[str, Any] | Non
 def compare_stage(job: Release, encoder: CharCnnRnn, staged: Path) -> dict[str, Any] | None:
     """Train and measure the four variants, put their generators into the snapshot; None if the time ran out first."""
     figures = {}
-    data = load_data(job.data, job.root, job.compared.load_size)
+    data, pictures = (load_data(job.data, job.root, size) for size in (job.compared.load_size, job.compared.image_size))
     for variant in VARIANTS:
         run, config = job.run / f"compared-{variant}", replace(job.compared, variant=variant)
         trainer = gan_stage(job, data, encoder, config, run, run / "snapshot")
@@ -134,7 +134,6 @@ def compare_stage(job: Release, encoder: CharCnnRnn, staged: Path) -> dict[str, 
         for name in (CONFIG, GENERATOR):
             shutil.copyfile(run / "snapshot" / name, folder / name)
         synthesizer = Synthesizer.from_pretrained(run / "snapshot", device=job.device)
-        pictures = load_data(job.data, job.root, job.compared.image_size)
         figures[variant] = style | {
             "images_seen": trainer.total_images,
             "colour": colour_fidelity(synthesizer, pictures),
