@@ -1,0 +1,40 @@
+"""The film of a run's sample grids."""
+
+import pytest
+from PIL import Image
+
+from t2i.images import make_grid
+from training.timelapse import HEADER, HOLD, main, timelapse
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Grids of 2 x 3 pictures, in an order that text sorting would break."""
+    for images, colour in ((900, "red"), (12_800, "blue")):
+        make_grid([Image.new("RGB", (64, 64), colour)] * 6, 3).save(tmp_path / f"fakes-{images}.png")
+    return tmp_path
+
+
+def test_frames_stand_in_the_order_of_training(run):
+    assert [frame.getpixel((10, HEADER + 10)) for frame in timelapse(run)] == [(255, 0, 0), (0, 0, 255)]
+
+
+def test_columns_are_whole_pictures(run):
+    assert timelapse(run, columns=2)[0].size == (130, 130 + HEADER)
+
+
+@pytest.mark.parametrize("suffix", ["gif", "webp"])
+def test_the_film_has_every_grid_and_holds_the_last(run, suffix):
+    main([str(run), "-o", str(run / f"film.{suffix}")])
+    with Image.open(run / f"film.{suffix}") as film:
+        durations = []
+        for k in range(film.n_frames):
+            film.seek(k)
+            film.load()
+            durations.append(film.info["duration"])
+    assert sum(durations) == 250 * (2 + HOLD)
+
+
+def test_a_folder_without_grids_is_named(tmp_path):
+    with pytest.raises(ValueError, match=r"no fakes-IMAGES\.png"):
+        timelapse(tmp_path)

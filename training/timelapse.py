@@ -1,0 +1,54 @@
+"""The sample grids of a run as a film: python -m training.timelapse runs/gan -o timelapse.mp4"""
+
+import argparse
+from pathlib import Path
+
+from PIL import Image, ImageDraw, ImageFont
+
+from t2i.animation import FORMATS, check_animation, save_animation
+from t2i.images import GAP
+from training.options import run_script
+
+HEADER = 24  # pixels above the grid, for the number of images seen
+HOLD = 8  # times that the last grid is shown
+
+
+def timelapse(run: Path, columns: int | None = None, side: int = 64) -> list[Image.Image]:
+    """One frame for each `fakes-IMAGES.png` of a run, in the order of training, under the number of images.
+
+    `columns` pictures of `side` pixels are kept of each row. ValueError if there are no grids.
+    """
+    files = sorted(run.glob("fakes-*.png"), key=_images)
+    if not files:
+        raise ValueError(f"{run} has no fakes-IMAGES.png; give the folder of a run of training.gan.")
+    return [_frame(Image.open(file).convert("RGB"), _images(file), columns, side) for file in files]
+
+
+def _images(file: Path) -> int:
+    return int(file.stem.removeprefix("fakes-"))
+
+
+def _frame(grid: Image.Image, images: int, columns: int | None, side: int) -> Image.Image:
+    width = min(grid.width, columns * (side + GAP) - GAP) if columns else grid.width
+    frame = Image.new("RGB", (width, grid.height + HEADER), "white")
+    frame.paste(grid, (0, HEADER))
+    font = ImageFont.load_default(HEADER - 10)
+    ImageDraw.Draw(frame).text((4, HEADER // 2), f"{images:,} images seen", "black", font, "lm")
+    return frame
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
+    parser.add_argument("run", type=Path, help="folder of a run of training.gan")
+    parser.add_argument("-o", "--out", type=Path, required=True, help=f"file to write: {', '.join(FORMATS)}")
+    parser.add_argument("--columns", type=int, help="pictures kept of each row (default: all)")
+    parser.add_argument("--fps", type=int, default=4, help="grids a second (default: %(default)s)")
+    options = parser.parse_args(arguments)
+    check_animation(options.out)
+    frames = timelapse(options.run, options.columns)
+    save_animation(frames + [frames[-1]] * HOLD, options.out, options.fps, f"training of {options.run.name}", scale=1)
+    print(f"{options.out}: {len(frames)} grids")
+
+
+if __name__ == "__main__":
+    run_script(main)
