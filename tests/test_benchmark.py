@@ -50,23 +50,32 @@ class Twin(PlainTrainer):
         return self.G(self.noise((len(texts), self.sizes.noise_size), "z for D"), texts)[: len(phi)]
 
 
+def slope(network: torch.nn.Module) -> torch.Tensor:
+    """All gradients in one row."""
+    return torch.cat([p.grad.flatten() for p in network.parameters()])
+
+
 @pytest.mark.parametrize(
     "config",
     [*(replace(SMALL, variant=v) for v in ("gan", "int-cls")), replace(SMALL, **TERMS)],
     ids=("gan", "int-cls", "all terms"),
 )
-def test_our_step_and_the_plain_one_have_the_same_losses_and_updates(captioned, config):
+def test_our_step_and_the_plain_one_have_the_same_losses_and_gradients(captioned, config):
     ours = GanTrainer(*captioned, config, CPU)
     plain = Twin(ours)
     batch = ours.source.draw(0)
-    losses = plain.step(batch.images.contiguous(), batch.phi, batch.phi[batch.partner])
+    wrong = batch.phi[batch.partner]
+    losses = plain.teach_D(batch.images.contiguous(), batch.phi, wrong)
+    slopes = {"D": slope(plain.D)}
+    losses |= plain.teach_G(batch.phi, wrong)
+    slopes["G"] = slope(plain.G)
     told = ours.step(0)
     assert losses.keys() <= told.keys() and len(losses) == (4 if config.readable else 2)
     for name, loss in losses.items():
-        assert told[name].item() == pytest.approx(loss, abs=2e-4), name
-    for name in ("G", "D"):
-        for a, b in zip(getattr(ours, name).parameters(), getattr(plain, name).parameters()):
-            assert ((a - b).abs() < 0.1 * config.lr).float().mean() > 0.98  # Adam turns rounding of a zero into a step
+        assert told[name].item() == pytest.approx(loss.item(), abs=2e-4), name
+    for name, expected in slopes.items():
+        error = (slope(getattr(ours, name)) - expected).norm() / expected.norm()
+        assert error < (1e-3 if name == "D" else 1e-2), name  # D's first update magnifies rounding before G's
 
 
 def test_the_first_layer_of_G_is_the_same_function_in_training(captioned):
