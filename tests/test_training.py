@@ -21,7 +21,7 @@ from training import gan, release, text_encoder
 from training.embeddings import embed_captions
 from training.export import calibrate_batch_norm
 from training.features import image_features
-from training.loop import check_finite
+from training.loop import check_finite, train
 from training.presets import PRESETS, GanConfig
 from training.state import load_state, save_state, state_files
 
@@ -106,14 +106,23 @@ def test_a_run_goes_on_with_a_term_that_it_did_not_have(few, encoder, tmp_path):
     assert history == [{"until_image": before, "readable": 0.0}]
 
 
-def test_a_loss_that_is_not_finite_stops_before_the_update(few, encoder):
+def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_state(few, encoder, tmp_path):
     trainer = gan.build_trainer(few, encoder, SMOKE, "cpu")
-    before = {k: v.clone() for k, v in trainer.G.named_parameters()}
-    with torch.no_grad():
-        trainer.D.trunk[0].weight.fill_(float("nan"))
-    with pytest.raises(FloatingPointError, match="D_loss is nan at step 3"):
-        trainer.step(3)
-    assert all(torch.equal(before[k], v) for k, v in trainer.G.named_parameters())
+    size = trainer.batch_size
+    train(trainer, tmp_path, 2 * size, size, size)
+    step = trainer.step
+
+    def step_that_fails(k: int) -> dict:
+        if k == 3:
+            with torch.no_grad():
+                trainer.D.trunk[0].weight.fill_(float("nan"))
+        return step(k)
+
+    trainer.step = step_that_fails
+    with pytest.raises(FloatingPointError, match="D_loss is nan at step 5"):
+        train(trainer, tmp_path, 9 * size, 9 * size, 5 * size)
+    assert load_state(tmp_path, trainer.parts, CPU) == 2 * size
+    assert all(p.isfinite().all() for p in trainer.D.parameters())
     check_finite(0, loss=torch.tensor(1.0))
 
 

@@ -9,8 +9,9 @@ from training.augment import augment
 from training.batches import Batch, BatchSource
 from training.data import CaptionedImages
 from training.export import calibrate_batch_norm
-from training.loop import Trainer, check_finite
+from training.loop import Trainer
 from training.losses import discriminator_loss, diversity_loss, generator_loss, style_loss
+from training.memory import send
 from training.presets import GanConfig
 from training.randomness import step_noise, step_rng
 
@@ -52,28 +53,35 @@ class GanTrainer(Trainer):
 
     def step(self, step: int) -> dict[str, Tensor]:
         self._set_learning_rate(step)
+        self.phase("batch")
         batch = self.source.draw(step)
         n = self.batch_size
         phi, pairs = self._text_for_G(batch)
-        z = step_noise((len(phi), self.sizes.noise_size), self.config.seed, step, NOISE).to(self.device)
+        z = send(step_noise((len(phi), self.sizes.noise_size), self.config.seed, step, NOISE), self.device)
+        self.phase("G forward")
         with self._autocast():
             fakes = self.G(z, phi)
+        self.phase("D forward")
         pictures, drawn = self._seen(batch.images, step, REAL), self._seen(fakes[:n].detach(), step, FAKE)
         real, wrong, fake = self._judge_for_D(pictures, drawn, batch.phi, batch.partner)
         D_loss = discriminator_loss(real, fake, wrong if self.config.mismatched_text else None)
-        check_finite(step, D_loss=D_loss)
+        self.phase("D backward and update")
         self._update(self.D_optimizer, D_loss)
+        self.phase("D on G's pictures")
         self.D.requires_grad_(False)
         with self._autocast():
             logits = self.D(self._seen(fakes, step, FAKE_FOR_G), phi)
-        losses = {"D_loss": D_loss, "G_loss": generator_loss(logits.float())} | self._terms(fakes, z, pairs, step)
-        G_loss = losses["G_loss"] + sum(getattr(self.config, name) * losses[name] for name in TERMS if name in losses)
-        check_finite(step, G_loss=G_loss)
-        self._update(self.G_optimizer, G_loss)
+        G_loss = generator_loss(logits.float())
+        self.phase("G's other terms")
+        losses = {"D_loss": D_loss, "G_loss": G_loss} | self._terms(fakes, z, pairs, step)
+        self.phase("G backward and update")
+        asked = sum(getattr(self.config, name) * losses[name] for name in TERMS if name in losses)
+        self._update(self.G_optimizer, G_loss + asked)
         if self.config.readable:
             self.S_optimizer.step()
             self.S_optimizer.zero_grad(set_to_none=True)
         self.D.requires_grad_(True)
+        self.phase("moving average")
         self.ema.update_parameters(self.G)
         means = {f"p_{k}": v.sigmoid().mean() for k, v in {"real": real, "wrong": wrong, "fake": fake}.items()}
         return losses | means
@@ -91,7 +99,7 @@ class GanTrainer(Trainer):
                 fakes[first].float(), fakes[second].float(), z[first], z[second], self.config.diversity_cells
             )
         if self.config.readable:
-            speckle = step_noise(fakes.shape, self.config.seed, step, SPECKLE).to(self.device)
+            speckle = send(step_noise(fakes.shape, self.config.seed, step, SPECKLE), self.device)
             with self._autocast():
                 read = self.S(fakes + self.config.speckle * speckle)
             terms["readable"] = style_loss(read.float(), z)

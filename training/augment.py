@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from training.memory import send
+
 SHIFT = 1 / 8  # of the side, at most, in each direction
 HOLE = 1 / 2  # side of the hidden square
 
@@ -16,17 +18,19 @@ def augment(images: Tensor, rng: np.random.Generator) -> Tensor:
     """Images (N, 3, S, S), each shifted over grey and with a grey square, by the generator's draws."""
     n, _, size, _ = images.shape
     most, hole = round(size * SHIFT), round(size * HOLE)
-    steps = np.arange(size)
-    down, right = rng.integers(-most, most + 1, (2, n, 1)) + steps
-    top, left = rng.integers(-hole // 2, size - hole // 2 + 1, (2, n, 1))
-    hidden = _span(steps, top, hole)[:, :, None] & _span(steps, left, hole)[:, None, :]
-    inside = _span(down, 0, size)[:, :, None] & _span(right, 0, size)[:, None, :]
-    keep = torch.from_numpy(inside & ~hidden).to(images.device)
-    rows, columns = (torch.from_numpy(place.clip(0, size - 1)).to(images.device) for place in (down, right))
-    each = torch.arange(n, device=images.device)[:, None, None]
-    moved = images.permute(0, 2, 3, 1)[each, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
-    return moved * keep[:, None]
+    shifts = rng.integers(-most, most + 1, (2, n, 1))
+    holes = rng.integers(-hole // 2, size - hole // 2 + 1, (2, n, 1))
+    down, right, top, left = send(np.concatenate([shifts, holes]), images.device)
+    steps = torch.arange(size, device=images.device)
+    rows, columns = steps + down, steps + right
+    hidden = _span(steps, top, hole)[:, :, None] & _span(steps, left, hole)[:, None]
+    inside = _span(rows, 0, size)[:, :, None] & _span(columns, 0, size)[:, None]
+    keep = (inside & ~hidden)[..., None].to(images.dtype)
+    firsts = torch.arange(n, device=images.device)[:, None] * size  # each picture's first row
+    pixels = (firsts + rows % size)[:, :, None] * size + (columns % size)[:, None]
+    moved = images.permute(0, 2, 3, 1).reshape(-1, 3).index_select(0, pixels.flatten())
+    return (moved.view(n, size, size, 3) * keep).permute(0, 3, 1, 2)
 
 
-def _span(steps: np.ndarray, start: np.ndarray | int, length: int) -> np.ndarray:
+def _span(steps: Tensor, start: Tensor | int, length: int) -> Tensor:
     return (steps >= start) & (steps < start + length)

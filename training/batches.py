@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from training.data import CaptionedImages
+from training.memory import send
 from training.randomness import step_rng
 
 
@@ -49,19 +50,18 @@ class BatchSource:
             int
         )
         partner = other_class(classes, rng)
-        phi = self.phi[torch.from_numpy(picks).to(self.device)].float().mean(0)
-        return Batch(self._crops(rows, rng), phi, torch.from_numpy(partner).to(self.device))
+        phi = self.phi[send(picks, self.device)].float().mean(0)
+        return Batch(self._crops(rows, rng), phi, send(partner, self.device))
 
     def _crops(self, rows: np.ndarray, rng: np.random.Generator) -> Tensor:
         """Random crops, half of them mirrored, in channels_last memory."""
-        span, steps = self.images.shape[1] - self.crop + 1, np.arange(self.crop)
-        top, left = rng.integers(span, size=(2, len(rows), 1))
-        across = np.where(rng.random((len(rows), 1)) < 0.5, steps, steps[::-1]) + left
-        place = [
-            torch.from_numpy(a).to(self.device)
-            for a in (rows[:, None, None], (top + steps)[:, :, None], across[:, None])
-        ]
-        return self.images[place[0], place[1], place[2]].permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
+        top, left = rng.integers(self.images.shape[1] - self.crop + 1, size=(2, len(rows)))
+        straight = rng.random(len(rows)) < 0.5
+        rows, top, left, straight = send(np.stack([rows, top, left, straight]), self.device)[..., None]
+        steps = torch.arange(self.crop, device=self.device)
+        down, across = top + steps, left + torch.where(straight.bool(), steps, steps.flip(0))
+        crops = self.images[rows[..., None], down[:, :, None], across[:, None]]
+        return crops.permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
 
 
 def other_class(classes: np.ndarray, rng: np.random.Generator) -> np.ndarray:

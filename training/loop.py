@@ -13,6 +13,8 @@ from tqdm import tqdm
 
 from training.state import load_state, save_state
 
+CHECK_STEPS = 50  # a look at the losses makes the CPU wait for the device
+
 
 class Trainer:
     """What a script hands to `train`.
@@ -27,6 +29,9 @@ class Trainer:
 
     def step(self, step: int) -> dict[str, Tensor]:
         raise NotImplementedError
+
+    def phase(self, name: str) -> None:
+        """A step calls this where the named part of its work begins; training.benchmark listens."""
 
     def tick(self, images: int, folder: Path) -> dict[str, float]:
         return {}
@@ -61,7 +66,10 @@ def train(
             before, images = images, images + batch
             bar.update(batch)
             done = images >= total_images
-            if done or images // tick_images > before // tick_images:
+            report_due = done or images // tick_images > before // tick_images
+            if report_due or images // batch % CHECK_STEPS == 0:
+                check_finite(images // batch, **sums)
+            if report_due:
                 rate = (images - since) / (time.monotonic() - lap)
                 stats = {"images": images, "images_per_second": round(rate, 1)}
                 stats |= {k: round(v.item() / ((images - since) // batch), 5) for k, v in sums.items()}
@@ -70,6 +78,7 @@ def train(
                 sums, since, lap = {}, images, time.monotonic()
             stop = stopped() or (max_minutes is not None and time.monotonic() - start > 60 * max_minutes)
             if done or stop or images // state_images > before // state_images:
+                check_finite(images // batch, **sums)
                 save_state(folder, images, trainer.parts)
             if stop:
                 break
@@ -77,7 +86,10 @@ def train(
 
 
 def check_finite(step: int, **losses: Tensor) -> None:
-    """FloatingPointError, before the update that would spoil the weights."""
+    """FloatingPointError for a loss, or a sum of losses up to this step, that is not finite.
+
+    A sum stays so once it is, and no state is saved before a look at it.
+    """
     for name, loss in losses.items():
         if not torch.isfinite(loss):
             raise FloatingPointError(

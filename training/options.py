@@ -10,10 +10,12 @@ from typing import Any
 import torch
 
 from training.data import DATASETS
+from training.memory import keep_freed_memory
 
 
 def run_script(main: Callable[[], None]) -> None:
     """Run a script; what its user can mend ends it with one sentence and status 1."""
+    keep_freed_memory()
     try:
         main()
     except (ValueError, FloatingPointError) as error:
