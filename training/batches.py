@@ -7,12 +7,16 @@ import torch
 from torch import Tensor
 
 from training.data import CaptionedImages
+from training.distributed import WHOLE, Share
 from training.randomness import step_rng
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Images (B, 3, S, S) in [-1, 1], embeddings (B, D), and for each row a row of another class (B,)."""
+    """Images (B, 3, S, S) in [-1, 1], embeddings (B, D), and for each row a row of another class (B,).
+
+    Of a shared batch, images are the own rows only; text is that of all rows, since partners lie anywhere.
+    """
 
     images: Tensor
     phi: Tensor
@@ -41,7 +45,7 @@ class BatchSource:
         self.images = torch.from_numpy(np.ascontiguousarray(data.images)).to(device)
         self.phi = phi.to(device)
 
-    def draw(self, step: int) -> Batch:
+    def draw(self, step: int, share: Share = WHOLE) -> Batch:
         rng = step_rng(self.seed, step)
         classes = rng.integers(len(self.classes), size=self.size)
         rows = self.order[self.class_starts[classes] + rng.integers(self.class_counts[classes])]
@@ -50,15 +54,15 @@ class BatchSource:
         )
         partner = other_class(classes, rng)
         phi = self.phi[torch.from_numpy(picks).to(self.device)].float().mean(0)
-        return Batch(self._crops(rows, rng), phi, torch.from_numpy(partner).to(self.device))
+        return Batch(self._crops(rows, rng, share), phi, torch.from_numpy(partner).to(self.device))
 
-    def _crops(self, rows: np.ndarray, rng: np.random.Generator) -> Tensor:
-        """Random crops, half of them mirrored, in channels_last memory."""
+    def _crops(self, rows: np.ndarray, rng: np.random.Generator, share: Share) -> Tensor:
+        """Random crops of the share's rows, half of them mirrored, in channels_last memory."""
         span, steps = self.images.shape[1] - self.crop + 1, np.arange(self.crop)
         top, left = rng.integers(span, size=(2, len(rows), 1))
         across = np.where(rng.random((len(rows), 1)) < 0.5, steps, steps[::-1]) + left
         place = [
-            torch.from_numpy(a).to(self.device)
+            torch.from_numpy(a[share.rows]).to(self.device)
             for a in (rows[:, None, None], (top + steps)[:, :, None], across[:, None])
         ]
         return self.images[place[0], place[1], place[2]].permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
