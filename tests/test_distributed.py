@@ -32,6 +32,7 @@ RUN = [
     "--readable=1",
     "--augment",
 ]
+PATIENCE = 900  # seconds, on a busy machine
 LAST = 480  # images of the run: 8 classes of 12, five times
 
 
@@ -44,7 +45,7 @@ def started(*arguments, restarts: int = 0) -> subprocess.Popen:
 
 
 def told(process: subprocess.Popen, status: int = 0) -> str:
-    output = process.communicate(timeout=300)[0]
+    output = process.communicate(timeout=PATIENCE)[0]
     assert process.returncode == status, output
     return output
 
@@ -84,7 +85,7 @@ def process_of_rank(launcher: subprocess.Popen, rank: int) -> int:
 
 
 def wait_for_a_state(folder: Path) -> None:
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + PATIENCE
     while not state_files(folder) and time.monotonic() < deadline:
         time.sleep(0.01)
     assert state_files(folder)

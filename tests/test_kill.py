@@ -21,7 +21,7 @@ from training.state import newest_images, state_files, write_json
 KILLS = 20
 EPOCH, EPOCHS = 96, 40
 RUN = ["--data=synthetic", "--split=val", "--preset=smoke", f"--epochs={EPOCHS}", "--batch-size=8", "--device=cpu"]
-PATIENCE = 120  # seconds
+PATIENCE = 900  # seconds, on a busy machine
 
 
 def train(arguments: list[str]) -> None:
