@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+import os
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -21,11 +22,14 @@ from training.state import newest_images, state_files, write_json
 KILLS = 20
 EPOCH, EPOCHS = 96, 40
 RUN = ["--data=synthetic", "--split=val", "--preset=smoke", f"--epochs={EPOCHS}", "--batch-size=8", "--device=cpu"]
+SLOW = 0.05  # seconds that a file takes to reach the disk
 PATIENCE = 900  # seconds, on a busy machine
 
 
 def train(arguments: list[str]) -> None:
+    """Training as it is, on a slow disk: so that kills find files half-way."""
     torch.set_num_threads(1)
+    os.fsync = lambda _: time.sleep(SLOW)
     gan.main(arguments)
 
 
@@ -50,7 +54,7 @@ def wait_until(condition, process) -> None:
     deadline = time.monotonic() + PATIENCE
     while not condition():
         assert process.is_alive() and time.monotonic() < deadline
-        time.sleep(0.0005)
+        time.sleep(0.002)
 
 
 def images_in(folder: Path) -> int:
@@ -67,7 +71,7 @@ def kill_at_a_random_moment(process, out: Path, rng: np.random.Generator) -> Non
         wait_until(lambda: images_in(out) > before, process)
         if moment == "writing":
             wait_until(lambda: list(out.glob("state-*.tmp")), process)
-            time.sleep(rng.uniform(0, 0.01))
+            time.sleep(rng.uniform(0, SLOW))
         else:
             time.sleep(rng.uniform(0, 0.6))
     process.kill()
