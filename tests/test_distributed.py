@@ -102,7 +102,7 @@ def ranks(tmp_path_factory) -> Path:
 def test_two_processes_compute_what_one_does_and_hold_the_same_weights(ranks, name):
     first, second = (torch.load(ranks / rank / f"{name}.pt") for rank in "01")
     assert same(first, second)
-    torch.testing.assert_close(first, after_three_steps(CONFIGS[name]), atol=2e-6, rtol=2e-4)
+    torch.testing.assert_close(first, after_three_steps(CONFIGS[name]), atol=5e-6, rtol=1e-4)
 
 
 def test_a_loss_that_is_not_finite_in_one_process_stops_all(ranks):
