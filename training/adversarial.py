@@ -8,6 +8,7 @@ from t2i.models import Discriminator, Generator, StyleEncoder
 from training.augment import augment
 from training.batches import Batch, BatchSource
 from training.data import CaptionedImages
+from training.distributed import average_gradients, own_share, share_batch_norm
 from training.export import calibrate_batch_norm
 from training.loop import Trainer
 from training.losses import discriminator_loss, diversity_loss, generator_loss, style_loss
@@ -27,7 +28,7 @@ class GanTrainer(Trainer):
     def __init__(self, data: CaptionedImages, phi: Tensor, config: GanConfig, device: torch.device):
         """`data` is the training split, `phi` (M, D) the embeddings of all its captions."""
         self.config, self.device = config, device
-        self.batch_size = config.batch_size
+        self.batch_size, self.share = config.batch_size, own_share(config.batch_size)
         self.epoch = len(data)
         self.total_images = config.epochs * self.epoch
         self.source = BatchSource(
@@ -37,6 +38,7 @@ class GanTrainer(Trainer):
         torch.manual_seed(config.seed)
         self.G = Generator(self.sizes).to(device, memory_format=torch.channels_last)
         self.D = Discriminator(self.sizes).to(device, memory_format=torch.channels_last)
+        share_batch_norm(self.G, self.D.trunk, self.D.joint)  # D.embed sees the text of all rows
         decay = 0.5 ** (config.batch_size / config.ema_images)
         self.ema = AveragedModel(self.G, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=False)
         adam = {"lr": config.lr, "betas": (config.beta1, 0.999), "fused": True}
@@ -48,16 +50,18 @@ class GanTrainer(Trainer):
         }  # fmt: skip
         if config.readable:
             self.S = StyleEncoder(self.sizes).to(device, memory_format=torch.channels_last)
+            share_batch_norm(self.S)
             self.S_optimizer = torch.optim.Adam(self.S.parameters(), lr=STYLE_LR, fused=True)
             self.parts |= {"S": self.S, "S_optimizer": self.S_optimizer}
 
     def step(self, step: int) -> dict[str, Tensor]:
         self._set_learning_rate(step)
         self.phase("batch")
-        batch = self.source.draw(step)
-        n = self.batch_size
-        phi, pairs = self._text_for_G(batch)
-        z = send(step_noise((len(phi), self.sizes.noise_size), self.config.seed, step, NOISE), self.device)
+        batch, own = self.source.draw(step, self.share), self.share.rows
+        n = len(batch.images)
+        text, pairs = self._text_for_G(batch)
+        phi = text[own]
+        z = self._noise((len(phi), self.sizes.noise_size), step, NOISE)
         self.phase("G forward")
         with self._autocast():
             fakes = self.G(z, phi)
@@ -70,7 +74,8 @@ class GanTrainer(Trainer):
         self.phase("D on G's pictures")
         self.D.requires_grad_(False)
         with self._autocast():
-            logits = self.D(self._seen(fakes, step, FAKE_FOR_G), phi)
+            code, features = self.D.embed(text), self.D.trunk(self._seen(fakes, step, FAKE_FOR_G))
+            logits = self.D.judge(features, code[own])
         G_loss = generator_loss(logits.float())
         self.phase("G's other terms")
         losses = {"D_loss": D_loss, "G_loss": G_loss} | self._terms(fakes, z, pairs, step)
@@ -78,6 +83,7 @@ class GanTrainer(Trainer):
         asked = sum(getattr(self.config, name) * losses[name] for name in TERMS if name in losses)
         self._update(self.G_optimizer, G_loss + asked)
         if self.config.readable:
+            average_gradients(self.S_optimizer)
             self.S_optimizer.step()
             self.S_optimizer.zero_grad(set_to_none=True)
         self.D.requires_grad_(True)
@@ -99,14 +105,14 @@ class GanTrainer(Trainer):
                 fakes[first].float(), fakes[second].float(), z[first], z[second], self.config.diversity_cells
             )
         if self.config.readable:
-            speckle = send(step_noise(fakes.shape, self.config.seed, step, SPECKLE), self.device)
+            speckle = self._noise(fakes.shape, step, SPECKLE)
             with self._autocast():
                 read = self.S(fakes + self.config.speckle * speckle)
             terms["readable"] = style_loss(read.float(), z)
         return terms
 
     def _text_for_G(self, batch: Batch) -> tuple[Tensor, tuple[slice, slice]]:
-        """The batch's text, then what only G sees; and two slices of equal text for the diversity term.
+        """The batch's text, then what only G sees; and slices of equal text, of own rows, for the diversity term.
 
         GAN-INT adds half a batch of interpolated text (beta 0.5, with text of another class). With
         the diversity term, a quarter of the batch's text stands a second time, for other noise, and
@@ -119,24 +125,31 @@ class GanTrainer(Trainer):
         if self.config.interpolated_text:
             count = q if self.config.diversity else 2 * q
             parts.append(((phi + phi[batch.partner]) / 2)[:count])
+        n, q = n // self.share.world, q // self.share.world
         return torch.cat(parts), (slice(0, q), slice(n, n + q))
 
     def _judge_for_D(self, images: Tensor, fakes: Tensor, phi: Tensor, partner: Tensor) -> tuple[Tensor, ...]:
         """Logits of real with right text, real with wrong text, fake with right text.
 
         Batch norm sees each group alone. The text code is shared: its statistics are those of
-        the same rows in another order.
+        the same rows in another order. Text and partners are of all rows, pictures of the own.
         """
+        own = self.share.rows
         with self._autocast():
             code, features = self.D.embed(phi), self.D.trunk(images)
-            real = self.D.judge(features, code)
-            wrong = self.D.judge(features, code[partner])
-            fake = self.D.judge(self.D.trunk(fakes), code)
+            real = self.D.judge(features, code[own])
+            wrong = self.D.judge(features, code[partner[own]])
+            fake = self.D.judge(self.D.trunk(fakes), code[own])
         return real.float(), wrong.float(), fake.float()
 
     def _seen(self, images: Tensor, step: int, stream: int) -> Tensor:
         """The pictures as D sees them."""
-        return augment(images, step_rng(self.config.seed, step, stream)) if self.config.augment else images
+        return augment(images, step_rng(self.config.seed, step, stream), self.share) if self.config.augment else images
+
+    def _noise(self, shape: tuple[int, ...], step: int, stream: int) -> Tensor:
+        """The own rows of the step's noise, in this shape."""
+        whole = (shape[0] * self.share.world, *shape[1:])
+        return send(step_noise(whole, self.config.seed, step, stream)[self.share.rows], self.device)
 
     def _autocast(self):
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bf16")
@@ -152,6 +165,7 @@ class GanTrainer(Trainer):
     def _update(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
+        average_gradients(optimizer)
         optimizer.step()
 
     def averaged_generator(self) -> Generator:

@@ -8,19 +8,23 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from training.distributed import WHOLE, Share
 from training.memory import send
 
 SHIFT = 1 / 8  # of the side, at most, in each direction
 HOLE = 1 / 2  # side of the hidden square
 
 
-def augment(images: Tensor, rng: np.random.Generator) -> Tensor:
-    """Images (N, 3, S, S), each shifted over grey and with a grey square, by the generator's draws."""
+def augment(images: Tensor, rng: np.random.Generator, share: Share = WHOLE) -> Tensor:
+    """Images (N, 3, S, S), each shifted over grey and with a grey square, by the generator's draws.
+
+    The draws are those of a batch of which `images` are the share.
+    """
     n, _, size, _ = images.shape
     most, hole = round(size * SHIFT), round(size * HOLE)
-    shifts = rng.integers(-most, most + 1, (2, n, 1))
-    holes = rng.integers(-hole // 2, size - hole // 2 + 1, (2, n, 1))
-    down, right, top, left = send(np.concatenate([shifts, holes]), images.device)
+    shifts = rng.integers(-most, most + 1, (2, n * share.world, 1))
+    holes = rng.integers(-hole // 2, size - hole // 2 + 1, (2, n * share.world, 1))
+    down, right, top, left = send(np.concatenate([shifts, holes])[:, share.rows], images.device)
     steps = torch.arange(size, device=images.device)
     rows, columns = steps + down, steps + right
     hidden = _span(steps, top, hole)[:, :, None] & _span(steps, left, hole)[:, None]

@@ -7,13 +7,17 @@ import torch
 from torch import Tensor
 
 from training.data import CaptionedImages
+from training.distributed import WHOLE, Share
 from training.memory import send
 from training.randomness import step_rng
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Images (B, 3, S, S) in [-1, 1], embeddings (B, D), and for each row a row of another class (B,)."""
+    """Images (B, 3, S, S) in [-1, 1], embeddings (B, D), and for each row a row of another class (B,).
+
+    Of a shared batch, images are the own rows only; text is that of all rows, since partners lie anywhere.
+    """
 
     images: Tensor
     phi: Tensor
@@ -42,7 +46,7 @@ class BatchSource:
         self.images = torch.from_numpy(np.ascontiguousarray(data.images)).to(device)
         self.phi = phi.to(device)
 
-    def draw(self, step: int) -> Batch:
+    def draw(self, step: int, share: Share = WHOLE) -> Batch:
         rng = step_rng(self.seed, step)
         classes = rng.integers(len(self.classes), size=self.size)
         rows = self.order[self.class_starts[classes] + rng.integers(self.class_counts[classes])]
@@ -51,13 +55,14 @@ class BatchSource:
         )
         partner = other_class(classes, rng)
         phi = self.phi[send(picks, self.device)].float().mean(0)
-        return Batch(self._crops(rows, rng), phi, send(partner, self.device))
+        return Batch(self._crops(rows, rng, share), phi, send(partner, self.device))
 
-    def _crops(self, rows: np.ndarray, rng: np.random.Generator) -> Tensor:
-        """Random crops, half of them mirrored, in channels_last memory."""
+    def _crops(self, rows: np.ndarray, rng: np.random.Generator, share: Share) -> Tensor:
+        """Random crops of the share's rows, half of them mirrored, in channels_last memory."""
         top, left = rng.integers(self.images.shape[1] - self.crop + 1, size=(2, len(rows)))
         straight = rng.random(len(rows)) < 0.5
-        rows, top, left, straight = send(np.stack([rows, top, left, straight]), self.device)[..., None]
+        place = np.stack([rows, top, left, straight])[:, share.rows]
+        rows, top, left, straight = send(place, self.device)[..., None]
         steps = torch.arange(self.crop, device=self.device)
         down, across = top + steps, left + torch.where(straight.bool(), steps, steps.flip(0))
         crops = self.images[rows[..., None], down[:, :, None], across[:, None]]

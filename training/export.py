@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from t2i.config import SnapshotConfig
 from t2i.snapshot import CONFIG, DISCRIMINATOR, GENERATOR, TEXT_ENCODER
-from training.state import atomic, write_json
+from training.state import atomic, remove_leftovers, write_json
 
 
 @torch.no_grad()
@@ -47,6 +47,7 @@ def write_snapshot(
 ) -> None:
     """A folder that `Synthesizer.from_pretrained` loads as it lies."""
     folder.mkdir(parents=True, exist_ok=True)
+    remove_leftovers(folder)
     save_network(generator, folder / GENERATOR)
     save_network(text_encoder, folder / TEXT_ENCODER)
     save_network(discriminator, folder / DISCRIMINATOR)

@@ -11,6 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
+from PIL import Image
 from torch import Tensor
 
 from t2i.config import VARIANTS, SnapshotConfig
@@ -19,13 +20,14 @@ from t2i.models import count_parameters
 from t2i.text import MAX_CHARACTERS, CharCnnRnn, captions_to_indices
 from training.adversarial import FAR_STEP, GanTrainer
 from training.data import CaptionedImages, load_data
+from training.distributed import average, first_goes_ahead, is_first, process_group
 from training.embeddings import embed_captions, encode_indices, load_trained_encoder, weights_digest
 from training.export import write_snapshot
 from training.loop import train
 from training.options import add_fields, apply_fields, common_parser, run_script
 from training.presets import EXAMPLES, PRESETS, GanConfig
 from training.randomness import step_noise
-from training.state import claim_folder
+from training.state import atomic, claim_folder, write_text
 
 GRID, GRID_NOISE = 8, 100  # captions and seeds of the sample grid; its stream of randomness
 FREE = (  # may change when a run is resumed
@@ -47,8 +49,14 @@ class GridTrainer(GanTrainer):
         with torch.inference_mode():
             for phi in self.grid_phi.to(self.device):
                 rows += to_images(generator(z, phi.expand(len(z), -1)))
-        make_grid(rows, GRID).save(folder / f"fakes-{images:09d}.png")
+        save_grid(rows, folder / f"fakes-{images:09d}.png")
         return {}
+
+
+def save_grid(pictures: list[Image.Image], file: Path) -> None:
+    """Pictures in rows of GRID, as PNG, written atomically."""
+    with atomic(file) as temporary:
+        make_grid(pictures, GRID).save(temporary, format="png")
 
 
 def grid_captions(data: CaptionedImages) -> list[str]:
@@ -62,7 +70,8 @@ def grid_captions(data: CaptionedImages) -> list[str]:
 def build_trainer(data: CaptionedImages, encoder: CharCnnRnn, config: GanConfig, device: str) -> GridTrainer:
     """Everything a run needs, at step 0."""
     part = data.split(config.split)
-    phi = embed_captions(encoder.to(device), part)
+    with first_goes_ahead():
+        phi = embed_captions(encoder.to(device), part)
     grid_phi = encode_indices(encoder, captions_to_indices(grid_captions(data)))
     return GridTrainer(part, phi, config, torch.device(device), grid_phi=grid_phi)
 
@@ -77,11 +86,11 @@ def train_gan(
 ) -> GridTrainer | None:
     """Train into the folder `out`, or go on there; the trainer when the run is complete, else None."""
     trainer = build_trainer(data, encoder, config, device)
-    made_of = {"data": data.name, "images": trainer.epoch, "text_encoder": weights_digest(encoder)}
-    claim_folder(out, made_of | asdict(config), FREE)
-    (out / "captions.txt").write_text("".join(caption + "\n" for caption in grid_captions(data)))
-    reals = trainer.source.draw(FAR_STEP).images
-    make_grid(to_images(reals), GRID).save(out / "reals.png")
+    if is_first():
+        made_of = {"data": data.name, "images": trainer.epoch, "text_encoder": weights_digest(encoder)}
+        claim_folder(out, made_of | asdict(config), FREE)
+        write_text(out / "captions.txt", "".join(caption + "\n" for caption in grid_captions(data)))
+        save_grid(to_images(trainer.source.draw(FAR_STEP).images), out / "reals.png")
     tick = config.tick_epochs * trainer.epoch
     seen = train(trainer, out, trainer.total_images, tick, tick, max_minutes)
     return trainer if seen >= trainer.total_images else None
@@ -110,7 +119,7 @@ def dry_run_gan(data: CaptionedImages, encoder: CharCnnRnn, config: GanConfig, d
     print(f"{config}\n{epoch:,} images an epoch, {config.epochs * epoch:,} in all")
     trainer = build_trainer(data.thin(512), encoder, config, device)
     print(f"G {count_parameters(trainer.G):,} and D {count_parameters(trainer.D):,} parameters")
-    print({k: round(v.item(), 4) for k, v in trainer.step(0).items()})
+    print({k: round(v.item(), 4) for k, v in average(trainer.step(0)).items()})
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -124,19 +133,21 @@ def main(arguments: list[str] | None = None) -> None:
         raise ValueError(
             "Tell which text encoder to use: --text-encoder RUN, a folder that training.text_encoder wrote."
         )
-    data = load_data(options.data, options.root, config.load_size)
-    encoder = load_trained_encoder(options.text_encoder)
-    if options.dry_run:
-        dry_run_gan(data, encoder, config, options.device)
-        return
-    trainer = train_gan(data, encoder, config, options.out, options.device, options.max_minutes)
-    if trainer is None:
-        print(f"Stopped; the same command goes on from {options.out}.")
-        return
-    folder = options.out / "snapshot"
-    export_gan(folder, trainer, encoder, data.name, options.out)
-    print(f'Snapshot written: t2i "a pink flower" --model {folder}')
+    with process_group(options.device) as device:
+        with first_goes_ahead():
+            data = load_data(options.data, options.root, config.load_size)
+        encoder = load_trained_encoder(options.text_encoder)
+        if options.dry_run:
+            dry_run_gan(data, encoder, config, device)
+            return
+        trainer = train_gan(data, encoder, config, options.out, device, options.max_minutes)
+        if trainer is None:
+            print(f"Stopped; the same command goes on from {options.out}.")
+        elif is_first():
+            folder = options.out / "snapshot"
+            export_gan(folder, trainer, encoder, data.name, options.out)
+            print(f'Snapshot written: t2i "a pink flower" --model {folder}')
 
 
 if __name__ == "__main__":
-    run_script(main)
+    run_script(main, parallel=True)

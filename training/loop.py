@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from training.state import load_state, save_state
+from training.distributed import any_process, average, is_first
+from training.state import load_state, save_state, write_text
 
 CHECK_STEPS = 50  # a look at the losses makes the CPU wait for the device
 
@@ -48,17 +49,20 @@ def train(
     """Train up to `total_images` and return the number seen, which is less if stopped or out of time.
 
     Continues from the newest state in `folder`. An interrupt or SIGTERM ends the step under way,
-    saves a state and returns. FloatingPointError on a loss that is not finite.
+    saves a state and returns. FloatingPointError on a loss that is not finite. Of several processes,
+    the first one alone ticks and writes.
     """
     batch = trainer.batch_size
     images = load_state(folder, trainer.parts, trainer.device)
-    drop_later_stats(folder / "stats.jsonl", images)
+    if is_first():
+        drop_later_stats(folder / "stats.jsonl", images)
     tqdm.write(f"From image {images:,} to {total_images:,}; a report every {tick_images:,}.")
     start = lap = time.monotonic()
     since, sums = images, {}
+    shown = {"disable": None if is_first() else True}  # None: on a terminal only
     with (
         stop_requested() as stopped,
-        tqdm(total=total_images, initial=images, unit="image", smoothing=0.05, disable=None, dynamic_ncols=True) as bar,
+        tqdm(total=total_images, initial=images, unit="image", smoothing=0.05, dynamic_ncols=True, **shown) as bar,
     ):
         while images < total_images:
             for name, loss in trainer.step(images // batch).items():
@@ -70,27 +74,31 @@ def train(
             if report_due or images // batch % CHECK_STEPS == 0:
                 check_finite(images // batch, **sums)
             if report_due:
+                sums = average(sums)
                 rate = (images - since) / (time.monotonic() - lap)
                 stats = {"images": images, "images_per_second": round(rate, 1)}
                 stats |= {k: round(v.item() / ((images - since) // batch), 5) for k, v in sums.items()}
-                stats |= {k: round(v, 5) for k, v in trainer.tick(images, folder).items()}
-                report(folder / "stats.jsonl", stats, max(total_images - images, 0) / rate)
+                if is_first():
+                    stats |= {k: round(v, 5) for k, v in trainer.tick(images, folder).items()}
+                    report(folder / "stats.jsonl", stats, max(total_images - images, 0) / rate)
                 sums, since, lap = {}, images, time.monotonic()
-            stop = stopped() or (max_minutes is not None and time.monotonic() - start > 60 * max_minutes)
+            late = max_minutes is not None and time.monotonic() - start > 60 * max_minutes
+            stop = any_process(stopped() or late, trainer.device)
             if done or stop or images // state_images > before // state_images:
                 check_finite(images // batch, **sums)
-                save_state(folder, images, trainer.parts)
+                if is_first():
+                    save_state(folder, images, trainer.parts)
             if stop:
                 break
     return images
 
 
 def check_finite(step: int, **losses: Tensor) -> None:
-    """FloatingPointError for a loss, or a sum of losses up to this step, that is not finite.
+    """FloatingPointError in every process for a loss, or a sum of losses up to this step, that is not finite.
 
     A sum stays so once it is, and no state is saved before a look at it.
     """
-    for name, loss in losses.items():
+    for name, loss in average(losses).items():
         if not torch.isfinite(loss):
             raise FloatingPointError(
                 f"{name} is {loss.item()} at step {step}; the last state is kept: resume from it with a lower --lr."
@@ -106,11 +114,10 @@ def report(file: Path, stats: dict[str, float], seconds_left: float) -> None:
 
 
 def drop_later_stats(file: Path, images: int) -> None:
-    """Forget what was written after the state that the run resumes from."""
+    """Forget what was written after the state that the run resumes from, and a last line cut short."""
     if file.exists():
-        lines = file.read_text().splitlines()
-        kept = [line for line in lines if json.loads(line)["images"] <= images]
-        file.write_text("".join(line + "\n" for line in kept))
+        lines = [line for line in file.read_text().splitlines(keepends=True) if line.endswith("\n")]
+        write_text(file, "".join(line for line in lines if json.loads(line)["images"] <= images))
 
 
 @contextmanager

@@ -10,13 +10,16 @@ from typing import Any
 import torch
 
 from training.data import DATASETS
+from training.distributed import launched
 from training.memory import keep_freed_memory
 
 
-def run_script(main: Callable[[], None]) -> None:
-    """Run a script; what its user can mend ends it with one sentence and status 1."""
+def run_script(main: Callable[[], None], parallel: bool = False) -> None:
+    """Run a script, alone unless it is `parallel`; what its user can mend ends it with one sentence and status 1."""
     keep_freed_memory()
     try:
+        if launched() > 1 and not parallel:
+            raise ValueError(f"This script runs in one process, not in {launched()}; start it without torchrun.")
         main()
     except (ValueError, FloatingPointError) as error:
         sys.exit(str(error))

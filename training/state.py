@@ -1,5 +1,6 @@
 """What a run leaves on disk: states with all that a resume needs, and JSON, written atomically."""
 
+import io
 import json
 import os
 from collections.abc import Iterator
@@ -8,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+
+from training.distributed import from_first
 
 KEPT = 2
 
@@ -38,11 +41,13 @@ def save_state(folder: Path, images: int, parts: dict[str, Any]) -> Path:
 def load_state(folder: Path, parts: dict[str, Any], device: torch.device) -> int:
     """Load the newest state into the parts; the number of images seen, 0 where there is none.
 
-    A part that the state lacks, since a changed setting has added it, stays as it is.
+    A part that the state lacks, since a changed setting has added it, stays as it is. Of several
+    processes, the first one reads for all: other nodes need not see the folder.
     """
-    if not state_files(folder):
+    newest = from_first(lambda: next((file.read_bytes() for file in reversed(state_files(folder))), None))
+    if newest is None:
         return 0
-    state = torch.load(state_files(folder)[-1], map_location=device, weights_only=True)
+    state = torch.load(io.BytesIO(newest), map_location=device, weights_only=True)
     for name, part in parts.items():
         if name in state["parts"]:
             part.load_state_dict(state["parts"][name])
@@ -63,10 +68,21 @@ def _images(file: Path) -> int:
     return int(file.stem.split("-")[1])
 
 
+def remove_leftovers(folder: Path) -> None:
+    """Delete what a process that was killed left half written."""
+    for file in folder.glob("*.tmp"):
+        file.unlink()
+
+
 def write_json(file: Path, value: Any) -> None:
     """Indented JSON, written atomically."""
+    write_text(file, json.dumps(value, indent=2) + "\n")
+
+
+def write_text(file: Path, text: str) -> None:
+    """Text, written atomically."""
     with atomic(file) as temporary:
-        temporary.write_text(json.dumps(value, indent=2) + "\n")
+        temporary.write_text(text)
 
 
 def claim_folder(folder: Path, config: dict[str, Any], free: tuple[str, ...]) -> None:
@@ -89,4 +105,5 @@ def claim_folder(folder: Path, config: dict[str, Any], free: tuple[str, ...]) ->
         if changed and state_files(folder):
             history.append({"until_image": newest_images(folder), **{k: old.get(k) for k in changed}})
     folder.mkdir(parents=True, exist_ok=True)
+    remove_leftovers(folder)
     write_json(file, new | ({"history": history} if history else {}))
