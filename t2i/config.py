@@ -13,6 +13,7 @@ class ModelConfig:
 
     `image_size` is 64, or 128 by one more stage. `text_size` is the length of a caption's
     embedding phi(t), `projection_size` of its compression inside G and D (Nt in the paper).
+    Without `joint_norm`, D has no batch norm where text and picture meet.
     """
 
     image_size: int = 64
@@ -21,12 +22,13 @@ class ModelConfig:
     projection_size: int = 128
     generator_channels: int = 128
     discriminator_channels: int = 64
+    joint_norm: bool = True
 
     def __post_init__(self):
         if self.image_size not in (64, 128):
             raise ValueError(f"image_size is {self.image_size}; choose 64 or 128.")
         for item in fields(self):
-            if getattr(self, item.name) < 1:
+            if item.type is int and getattr(self, item.name) < 1:
                 raise ValueError(f"{item.name} is {getattr(self, item.name)}; it must be at least 1.")
         if self.generator_channels % 2 or self.discriminator_channels % 4:
             raise ValueError("generator_channels must be even and discriminator_channels a multiple of 4.")

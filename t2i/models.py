@@ -104,10 +104,12 @@ class Discriminator(nn.Module):
         leaky = nn.LeakyReLU(SLOPE)
         self.trunk = _trunk(config)
         self.embed = nn.Sequential(nn.Linear(config.text_size, size), nn.BatchNorm1d(size), leaky)
-        self.joint = nn.Sequential(
-            _normed(nn.Conv2d(8 * c + size, 8 * c, 1, bias=False), 8 * c, leaky),
-            nn.Conv2d(8 * c, 1, 4, bias=False),
-        )
+        meet = (8 * c + size, 8 * c, 1)
+        if config.joint_norm:
+            first = _normed(nn.Conv2d(*meet, bias=False), 8 * c, leaky)
+        else:
+            first = nn.Sequential(nn.Conv2d(*meet), leaky)
+        self.joint = nn.Sequential(first, nn.Conv2d(8 * c, 1, 4, bias=False))
         self.apply(init_weights)
 
     def judge(self, features: Tensor, code: Tensor) -> Tensor:

@@ -114,7 +114,7 @@ class GanTrainer(Trainer):
     def _text_for_G(self, batch: Batch) -> tuple[Tensor, tuple[slice, slice]]:
         """The batch's text, then what only G sees; and slices of equal text, of own rows, for the diversity term.
 
-        GAN-INT adds half a batch of interpolated text (beta 0.5, with text of another class). With
+        GAN-INT adds a share of a batch of interpolated text (beta 0.5, with text of another class). With
         the diversity term, a quarter of the batch's text stands a second time, for other noise, and
         GAN-INT adds a quarter.
         """
@@ -123,7 +123,7 @@ class GanTrainer(Trainer):
         if self.config.diversity:
             parts.append(phi[:q])
         if self.config.interpolated_text:
-            count = q if self.config.diversity else 2 * q
+            count = q if self.config.diversity else q * round(4 * self.config.interpolated_share)
             parts.append(((phi + phi[batch.partner]) / 2)[:count])
         n, q = n // self.share.world, q // self.share.world
         return torch.cat(parts), (slice(0, q), slice(n, n + q))
@@ -157,6 +157,8 @@ class GanTrainer(Trainer):
     def _set_learning_rate(self, step: int) -> None:
         epochs = step * self.batch_size / self.epoch
         lr = self.config.lr * 0.5 ** int(epochs / self.config.halve_lr_epochs)
+        if self.config.anneal:
+            lr *= min(1, (1 - epochs / self.config.epochs) / self.config.anneal)
         for optimizer in (self.G_optimizer, self.D_optimizer):
             for group in optimizer.param_groups:
                 group["lr"] = lr

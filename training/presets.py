@@ -11,10 +11,12 @@ class GanConfig:
 
     `load_size` is the side of the decoded pictures, of which random `image_size` crops are taken.
     The learning rate halves every `halve_lr_epochs`; an epoch is as many images as the split has.
-    `ema_images` is the half-life of the averaged weights, in images. `diversity` weighs a term that
-    keeps G from ignoring its noise, `readable` one that keeps the noise readable in the picture by a
-    style encoder trained alongside, through noise of deviation `speckle`; `augment` shifts and partly
-    hides what D sees. The paper has none of them.
+    `ema_images` is the half-life of the averaged weights, in images; over the last `anneal` of the run
+    the learning rate falls to zero. GAN-INT adds `interpolated_share` of a batch (in quarters) of interpolated text.
+    Without `joint_norm`, D can't tell pairs by what batch norm gives away of the other pairs.
+    `diversity` weighs a term that keeps G from ignoring its noise, `readable` one that keeps the noise
+    readable in the picture by a style encoder trained alongside, through noise of deviation `speckle`;
+    `augment` shifts and partly hides what D sees. The paper has none of them.
     """
 
     variant: str = "int-cls"
@@ -30,6 +32,9 @@ class GanConfig:
     beta1: float = 0.5
     halve_lr_epochs: int = 100
     ema_images: int = 20_000
+    anneal: float = 0.0
+    interpolated_share: float = 0.5
+    joint_norm: bool = True
     diversity: float = 0.0
     diversity_cells: int = 8
     readable: float = 0.0
@@ -66,6 +71,7 @@ class GanConfig:
             text_size=text_size,
             generator_channels=self.generator_channels,
             discriminator_channels=self.discriminator_channels,
+            joint_norm=self.joint_norm,
         )
 
 
@@ -93,6 +99,11 @@ PRESETS = {
     "cpu": GanConfig(
         load_size=68, generator_channels=48, discriminator_channels=48, captions_per_image=1, epochs=157,
         halve_lr_epochs=100, diversity=0.2, readable=1.0, augment=True, precision="bf16",
+    ),
+    "modern": GanConfig(
+        load_size=68, generator_channels=48, discriminator_channels=48, captions_per_image=1, epochs=240,
+        halve_lr_epochs=1000, ema_images=50_000, anneal=0.3, interpolated_share=0.25, joint_norm=False,
+        readable=0.5, augment=True, precision="bf16",
     ),
     "small": GanConfig(
         load_size=68, generator_channels=24, discriminator_channels=24, captions_per_image=1, epochs=40,

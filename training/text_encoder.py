@@ -47,6 +47,7 @@ class TextTrainConfig:
 PRESETS = {
     "paper": TextTrainConfig(),
     "cpu": TextTrainConfig(epochs=130),
+    "modern": TextTrainConfig(epochs=130),
     "smoke": TextTrainConfig(features="pixels", epochs=2, tick_epochs=1),
 }
 
