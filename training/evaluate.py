@@ -162,11 +162,8 @@ def evaluate(
     captions, training = Captions.of(unseen, CAPTIONS_PER_PHOTOGRAPH), data.split(seen).images
     phi = encode_captions(synthesizer, captions.texts)
     pictures = draw_pixels(synthesizer, phi, range(len(phi)))
-    extracted = {}
     if space is not None:
-        parts = (pictures, unseen.images, training)
-        drawn, real, known = (space.extract(images) for images in parts)
-        extracted[space] = drawn, real
+        drawn, real, known = (space.extract(images) for images in (pictures, unseen.images, training))
         figures["features"] = {"name": space.name, "size": drawn.shape[1], "inception_score_of": space.score_of}
         figures |= likeness(space, drawn, real, known)
         figures["diversity"] = diversity(synthesizer, space, unseen, real)
@@ -174,7 +171,8 @@ def evaluate(
         if plan.nearest:
             save_pairs(plan.nearest, pictures, training, rows.numpy())
     if figures["r_precision_missing"] is None:
-        drawn, real = extracted.get(side) or (side.extract(images) for images in (pictures, unseen.images))
+        if side is not space:
+            drawn, real = (side.extract(images) for images in (pictures, unseen.images))
         figures["r_precision"] = agreement(side, phi, captions, drawn, real)
     return figures
 

@@ -109,6 +109,7 @@ def notes(figures: dict[str, Any]) -> str:
         lines.append(
             "R-precision: the picture's own caption scores best among as many, by the product of the text encoder's "
             "phi and the image side's features; of other photographs, wrong captions may share the class. The text "
-            "encoder that G was trained with is the judge, so a G that pleases it can beat photographs."
+            "encoder that G was trained with is the judge, so a G that pleases it can beat photographs. Photographs at "
+            "chance would tell that the features are not those that the text encoder was trained with."
         )
     return "\n\n".join(lines)
