@@ -41,8 +41,14 @@ class FeatureSpace:
         """Features (N, D), float32 on the CPU, of uint8 (N, S, S, 3)."""
         batch = 64 if self.device.startswith("cuda") else 8  # what a CPU's cache holds
         starts = tqdm(range(0, len(images), batch), desc=self.name, unit="batch", disable=None)
-        parts = (torch.from_numpy(np.array(images[k : k + batch])).permute(0, 3, 1, 2) for k in starts)
-        return torch.cat([self.trunk(part.to(self.device)).float().cpu() for part in parts])
+        out = torch.empty(0)
+        for k in starts:
+            part = torch.from_numpy(np.array(images[k : k + batch])).permute(0, 3, 1, 2)
+            features = self.trunk(part.to(self.device))
+            if k == 0:  # one block: small ones kept between the trunk's large ones would fragment the memory
+                out = torch.empty(len(images), features.shape[1])
+            out[k : k + batch] = features
+        return out
 
     def logits(self, features: Tensor) -> Tensor:
         """What the inception score is taken of."""
