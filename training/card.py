@@ -173,4 +173,6 @@ def encoder_rows(facts: dict[str, Any]) -> tuple[Row, ...]:
     """The text encoder's figures as rows of the table."""
     text, n = facts["text_encoder"], f"{facts['evaluation']['photographs']['n']:,}"
     values = {"zero-shot top-1 over the classes": text["zero_shot_accuracy"], "retrieval AP@50": text["ap_at_50"]}
-    return tuple(Row(f"Text encoder: {name}", f"{value:.1%}", n, facts["features"]) for name, value in values.items())
+    return tuple(
+        Row(f"Text encoder: {name}", f"{value:.1%}", n, facts["features"], "–") for name, value in values.items()
+    )

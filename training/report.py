@@ -14,13 +14,14 @@ class Row:
     value: str
     n: str
     features: str = "none"
+    pixels: str = ""  # where not the model's
 
 
 def figures_table(figures: dict[str, Any], more: tuple[Row, ...] = ()) -> str:
     """The table, first of all the rows in `more`, and the command under it."""
     size, split = figures["resolution"], figures["split"]
     lines = [
-        f"| {row.figure} | {row.value} | {row.n} | {split} | {size} | {row.features} |"
+        f"| {row.figure} | {row.value} | {row.n} | {split} | {row.pixels or size} | {row.features} |"
         for row in (*more, *rows(figures))
     ]
     return "\n".join([HEAD, *lines, "", f"Measured with `{figures['command']}` on {figures['model']}."])
