@@ -42,7 +42,9 @@ def measured(snapshot, trunk, tmp_path_factory):
     arguments = ["--model", str(snapshot), "--data", "synthetic", "--features", trunk, "--image-side", "pixels"]
     arguments += ["--out", str(out / "a.json"), "--table", str(out / "a.md"), "--nearest", str(out / "a.png")]
     main([*arguments, "--device", "cpu"])
-    return json.loads((out / "a.json").read_text()), (out / "a.md").read_text(), Image.open(out / "a.png")
+    with Image.open(out / "a.png") as picture:
+        picture.load()
+    return json.loads((out / "a.json").read_text()), (out / "a.md").read_text(), picture
 
 
 def test_one_command_measures_everything(measured):
