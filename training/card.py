@@ -3,6 +3,7 @@
 from typing import Any
 
 from t2i.config import SnapshotConfig
+from training.report import Row, figures_table, notes
 
 SOURCES = {
     "oxford102": (
@@ -93,7 +94,7 @@ Synthesizer.from_pretrained().generate("a pink flower with a yellow center", see
 
 All on the test classes, none of which training has seen.
 
-{figures_table(facts["text_encoder"], evaluation)}
+{figures_table(evaluation, encoder_rows(facts))}
 
 {notes(evaluation)}
 
@@ -162,41 +163,16 @@ def recipe(config: SnapshotConfig) -> str:
     return "\n".join(lines)
 
 
-def notes(evaluation: dict[str, Any]) -> str:
-    """What the figures are and are not."""
-    lines = [
-        f"Colour: {evaluation['colour']['captions']} captions that name exactly one petal colour; a probe on hue, "
-        "saturation and value of the central half, fitted on photographs of training classes, reads the colour of the "
-        "drawn picture and of the caption's own photograph."
-    ]
-    if "drawn" in evaluation:
-        lines.append(
-            "FID and KID are in the features of an ImageNet-trained MobileNet v1 (1024-d), not Inception's: they "
-            "compare with one another, not with a paper's. FID falls with more pictures, so N stands beside it."
-        )
-    return "\n\n".join(lines)
-
-
 def weakest(colour: dict[str, Any]) -> str:
     """The colour that follows its caption least, if that is below one half."""
     name, rate = min(colour["drawn_by_colour"].items(), key=lambda item: item[1])
     return f" ({name} least: {rate:.0%})" if rate < 0.5 else ""
 
 
-def figures_table(text: dict[str, float], evaluation: dict[str, Any]) -> str:
-    """Markdown table of the figures."""
-    colour = evaluation["colour"]
-    rows = [
-        ("Text encoder: zero-shot top-1 over the test classes", f"{text['zero_shot_accuracy']:.1%}"),
-        ("Text encoder: retrieval AP@50", f"{text['ap_at_50']:.1%}"),
-        ("Colour named is colour drawn", f"{colour['drawn']:.1%}"),
-        ("The same for the captions' own photographs", f"{colour['real']:.1%}"),
-    ]
-    names = {"drawn": "drawn pictures", "training_photographs": "training photographs"}
-    for key, name in names.items():
-        if key in evaluation:
-            part = evaluation[key]
-            sizes = f"N {part['n']:,} against {part['n_test_photographs']:,} test photographs"
-            rows.append((f"FID of {name} ({sizes})", f"{part['fid']:.1f}"))
-            rows.append((f"KID x 1000 of {name}", f"{part['kid_x1000']:.1f}"))
-    return "\n".join(["| figure | value |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows)])
+def encoder_rows(facts: dict[str, Any]) -> tuple[Row, ...]:
+    """The text encoder's figures as rows of the table."""
+    text, n = facts["text_encoder"], f"{facts['evaluation']['photographs']['n']:,}"
+    values = {"zero-shot top-1 over the classes": text["zero_shot_accuracy"], "retrieval AP@50": text["ap_at_50"]}
+    return tuple(
+        Row(f"Text encoder: {name}", f"{value:.1%}", n, facts["features"], "–") for name, value in values.items()
+    )

@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -9,10 +10,14 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
+from t2i.synthesizer import Synthesizer
+from t2i.text import MAX_CHARACTERS
 from training.data import CaptionedImages
+from training.drawing import draw_pixels, encode_captions
 
 COLOURS = ("red", "orange", "yellow", "pink", "purple", "blue", "white")
 BINS = (18, 4, 4)  # of hue, saturation and value
+CAPTIONS = 200
 BORDER = 1 / 8  # of the side: the frame whose mean colour stands for the background
 _ANY = "|".join(COLOURS)
 _NAMED = re.compile(
@@ -63,6 +68,24 @@ def coloured_captions(data: CaptionedImages, count: int, seed: int = 0) -> list[
     found = [(k, c, petal_colour(c)) for k, captions in enumerate(data.captions) for c in captions if petal_colour(c)]
     order = np.random.default_rng(seed).permutation(len(found))[:count]
     return [found[k] for k in order]
+
+
+def colour_fidelity(
+    synthesizer: Synthesizer, data: CaptionedImages, split: str = "test", training: str = "trainval"
+) -> dict[str, Any]:
+    """Rates at which drawn pictures and the captions' own photographs have the colour named."""
+    probe, unseen = fit_probe(data.split(training)), data.split(split)
+    rows, captions, colours = zip(*coloured_captions(unseen, CAPTIONS))
+    colours = np.array(colours)
+    phi = encode_captions(synthesizer, [c[:MAX_CHARACTERS] for c in captions])
+    drawn = probe.predict(colour_histogram(draw_pixels(synthesizer, phi, range(len(phi)))))
+    real = probe.predict(colour_histogram(np.ascontiguousarray(unseen.images[list(rows)])))
+    return {
+        "captions": len(captions),
+        "drawn": float((drawn == colours).mean()),
+        "real": float((real == colours).mean()),
+        "drawn_by_colour": {c: float((drawn[colours == c] == c).mean()) for c in sorted(set(colours.tolist()))},
+    }
 
 
 def background_mask(size: int) -> np.ndarray:

@@ -1,81 +1,70 @@
-"""Measure a snapshot: python -m training.evaluate --model weights --data oxford102 --root DIR --trunk FILE
+"""Measure a snapshot: python -m training.evaluate --data oxford102 --root DIR --features inception --out FILE
 
-Zero-shot: captions and photographs of test classes, which training never saw.
+Zero-shot: captions and photographs of classes that training never saw.
 - Colour: how often a picture has the petal colour its caption names, beside real photographs.
-- Seeds: how much the pictures of one caption differ.
-- Fréchet and kernel distance to the test photographs, beside those of real training photographs,
-  in the features of a module given by file: figures compare only within one feature space.
+- Seeds: how much the pixels of one caption's pictures differ.
+- FID, KID and inception score of drawn pictures, beside those of training photographs.
+- R-precision: how often a picture's own caption scores best among 100, beside real photographs; by
+  the text encoder's phi and the image side that it was trained with.
+- Diversity: cosine distance between the pictures of one caption, beside photographs of one class.
+- Nearest: cosine distance to the nearest training photograph, beside that of real unseen photographs.
 """
 
 import argparse
-import importlib.util
-import json
-from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
-from torchmetrics.image.fid import FrechetInceptionDistance
-from torchmetrics.image.kid import KernelInceptionDistance
-from tqdm import tqdm
+from PIL import Image
+from torch import Tensor
 
 from t2i.explanation import difference
+from t2i.images import make_grid
+from t2i.snapshot import CONFIG
 from t2i.synthesizer import Synthesizer
-from t2i.text import MAX_CHARACTERS
-from training.colour import colour_histogram, coloured_captions, fit_probe
+from training.colour import colour_fidelity
 from training.data import DATASETS, CaptionedImages, load_data
+from training.distances import distances, distribution, group_distance, inception_score, nearest
+from training.drawing import draw_pixels, encode_captions, random_captions
+from training.metrics import Captions, r_precision
 from training.options import run_script
+from training.report import figures_table
+from training.spaces import SPACES, FeatureSpace, load_space
 from training.state import write_json
 
-COLOUR_CAPTIONS = 200
 CAPTIONS_PER_PHOTOGRAPH = 5
 SEED_CAPTIONS, SEEDS = 100, 6
+DIVERSITY_CAPTIONS, DIVERSITY_SEEDS = 50, 8
+PAIRS = 16  # of the picture of nearest training photographs
+SPLITS = ("val", "test")
 
 
-def load_trunk(file: Path, device: str) -> nn.Module:
-    """The module, from images (N, 3, H, W) in [-1, 1] to features (N, D), that a Python file's
-    function `load_trunk(device)` returns."""
-    spec = importlib.util.spec_from_file_location("trunk", file)
-    if spec is None or not file.is_file():
-        raise ValueError(f"{file} is no Python file; give one with a function load_trunk(device).")
-    code = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(code)
-    if not hasattr(code, "load_trunk"):
-        raise ValueError(f"{file} has no function load_trunk(device).")
-    return code.load_trunk(device)
+@dataclass(frozen=True)
+class Plan:
+    """What to measure with: `SPACES` for `features` and, where those are not the ones that the text encoder
+    was trained with, for `image_side`; `nearest` is a PNG to write, of photographs that are not ours to publish."""
 
+    split: str = "test"
+    features: str | None = None
+    image_side: str | None = None
+    nearest: Path | None = None
 
-def draw_pixels(synthesizer: Synthesizer, captions: Sequence[str], first_seed: int = 0) -> np.ndarray:
-    """uint8 (N, S, S, 3): one picture a caption, each with the next seed. Captions too long are cut."""
-    steps = tqdm(range(len(captions)), desc="drawing", unit="image", disable=None)
-    images = [synthesizer.generate(captions[k][:MAX_CHARACTERS], first_seed + k)[0] for k in steps]
-    return np.stack([np.asarray(image) for image in images])
-
-
-def colour_fidelity(synthesizer: Synthesizer, data: CaptionedImages, count: int = COLOUR_CAPTIONS) -> dict[str, Any]:
-    """Rates at which drawn pictures and the captions' own photographs have the colour named."""
-    probe, test = fit_probe(data.split("trainval")), data.split("test")
-    rows, captions, colours = zip(*coloured_captions(test, count))
-    colours = np.array(colours)
-    drawn = probe.predict(colour_histogram(draw_pixels(synthesizer, captions)))
-    real = probe.predict(colour_histogram(np.ascontiguousarray(test.images[list(rows)])))
-    return {
-        "captions": len(captions),
-        "drawn": float((drawn == colours).mean()),
-        "real": float((real == colours).mean()),
-        "drawn_by_colour": {c: float((drawn[colours == c] == c).mean()) for c in sorted(set(colours.tolist()))},
-    }
+    def command(self, data: str, model: str | None) -> str:
+        """The command that measures so, without the paths of this machine."""
+        flags = {"model": model, "data": data, "root": None if data == "synthetic" else "DIR", "split": self.split}
+        flags |= {"features": self.features, "image-side": self.image_side}
+        given = {name: value for name, value in flags.items() if value}
+        names = (f"--{k} {Path(v).name if Path(v).is_absolute() else v}" for k, v in given.items())
+        return " ".join(["python -m training.evaluate", *names])
 
 
 def seed_change(synthesizer: Synthesizer, data: CaptionedImages) -> dict[str, Any]:
     """Mean distance, 0 to 255, between pictures of one caption with six seeds: the median over captions
     drawn at random from `data`, and the caption whose pictures are most alike."""
-    rng = np.random.default_rng(0)
-    captions = [c for cs in data.captions for c in cs if len(c) <= MAX_CHARACTERS]
-    captions = [captions[k] for k in rng.permutation(len(captions))[:SEED_CAPTIONS]]
+    captions = random_captions(data, SEED_CAPTIONS)
     changes = []
     for caption in captions:
         pairs = combinations(synthesizer.generate(caption, range(SEEDS)), 2)
@@ -85,55 +74,114 @@ def seed_change(synthesizer: Synthesizer, data: CaptionedImages) -> dict[str, An
             "least_caption": captions[least]}  # fmt: skip
 
 
-class Given(nn.Identity):
-    """Stands where torchmetrics would extract features: ours are extracted once for all figures."""
-
-    def __init__(self, num_features: int):
-        super().__init__()
-        self.num_features = num_features
-
-
-@torch.inference_mode()
-def extract_features(trunk: nn.Module, images: np.ndarray, device: str, batch: int = 64) -> Tensor:
-    """Features (N, D) of uint8 (N, S, S, 3)."""
-    parts = tqdm(np.array_split(images, -(-len(images) // batch)), desc="features", unit="batch", disable=None)
-    return torch.cat([trunk(_floats(part).to(device)).cpu() for part in parts])
+def likeness(space: FeatureSpace, drawn: Tensor, real: Tensor, training: Tensor) -> dict[str, Any]:
+    """FID, KID and inception score of features: drawn pictures and as many training photographs against unseen ones."""
+    rows = np.sort(np.random.default_rng(0).permutation(len(training))[: len(drawn)])
+    figures = {"photographs": {"n": len(real), **inception_score(space.logits(real))}}
+    for name, features in {"drawn": drawn, "training_photographs": training[torch.from_numpy(rows)]}.items():
+        scores = distances(real, features) | inception_score(space.logits(features))
+        figures[name] = {"n": len(features), "n_photographs": len(real), **scores}
+    return figures
 
 
-def _floats(images: np.ndarray) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float() / 127.5 - 1
+def agreement(
+    side: FeatureSpace | None, phi: Tensor, captions: Captions, drawn: Tensor, real: Tensor
+) -> dict[str, Any]:
+    """R-precision of drawn pictures and of photographs, by features of the image side."""
+    own = real[torch.from_numpy(captions.photographs)]
+    parts = {"drawn": drawn, "photographs": own}
+    figures = {"image_side": side.name, "n": len(captions), "n_photographs": len(real)}
+    for key, other in {"any": False, "other_classes": True}.items():
+        figures[key] = {name: r_precision(features, phi, captions, other) for name, features in parts.items()}
+    return figures
 
 
-def distances(real: Tensor, other: Tensor) -> dict[str, float]:
-    """FID (Heusel et al. 2017) and KID x 1000 (Binkowski et al. 2018) between features (N, D)."""
-    torch.manual_seed(0)  # KID draws subsets
-    given = Given(real.shape[1])
-    fid = FrechetInceptionDistance(feature=given)
-    kid = KernelInceptionDistance(feature=given, subset_size=min(500, len(real), len(other)))
-    for metric in (fid, kid):
-        metric.update(real, real=True)
-        metric.update(other, real=False)
-    return {"fid": float(fid.compute()), "kid_x1000": 1000 * float(kid.compute()[0])}
+def diversity(synthesizer: Synthesizer, space: FeatureSpace, data: CaptionedImages, real: Tensor) -> dict[str, Any]:
+    """Mean cosine distance between the pictures of one caption, and between the photographs of one class."""
+    phi = encode_captions(synthesizer, random_captions(data, DIVERSITY_CAPTIONS))
+    rows = np.repeat(np.arange(len(phi)), DIVERSITY_SEEDS)
+    seeds = [k % DIVERSITY_SEEDS for k in range(len(rows))]
+    drawn = space.extract(draw_pixels(synthesizer, phi[torch.from_numpy(rows)], seeds))
+    figures = {"drawn": group_distance(drawn, rows), "photographs": group_distance(real, data.labels)}
+    return figures | {"seeds": DIVERSITY_SEEDS, "n_photographs": len(real)}
+
+
+def closeness(drawn: Tensor, real: Tensor, training: Tensor) -> tuple[dict[str, Any], Tensor]:
+    """Distances to the nearest training photograph, and which photograph that is for each drawn picture.
+
+    `nearer` is the share of drawn pictures nearer than all but 5 % of the unseen photographs.
+    """
+    (near, rows), (real_near, _) = nearest(drawn, training), nearest(real, training)
+    figures = {"n_training_photographs": len(training)}
+    for name, values in {"drawn": near, "photographs": real_near}.items():
+        figures[name] = {"n": len(values), **distribution(values)}
+    return figures | {"nearer": float((near < np.quantile(real_near.numpy(), 0.05)).float().mean())}, rows
+
+
+def trained_split(synthesizer: Synthesizer, data: CaptionedImages, split: str) -> str:
+    """The split whose photographs the model has seen; ValueError if it has classes of `split`."""
+    seen = synthesizer.config.training.get("split") or ("train" if split == "val" else "trainval")
+    if set(data.splits[seen]) & set(data.splits[split]):
+        raise ValueError(f"{synthesizer.name} was trained on {seen}, which has classes of {split}; measure on test.")
+    return seen
+
+
+def why_not_embedded(side: FeatureSpace | None, data: CaptionedImages, text_size: int) -> str | None:
+    """The reason why R-precision can't be measured, if there is one."""
+    if side is None:
+        return "no features given"
+    width = side.extract(data.images[:1]).shape[1]
+    if width != text_size:
+        return f"{side.name} gives {width} numbers, the text encoder {text_size}: not the image side of its training"
+    return None
 
 
 def evaluate(
-    synthesizer: Synthesizer, data: CaptionedImages, trunk: nn.Module | None, device: str = "cpu"
+    synthesizer: Synthesizer, data: CaptionedImages, plan: Plan, device: str = "cpu", model: str | None = None
 ) -> dict[str, Any]:
-    """All figures, ready for JSON; distances only where a trunk is given."""
-    size = synthesizer.config.model.image_size
-    figures = {"model": synthesizer.name, "data": data.name, "resolution": size}
-    figures["colour"] = colour_fidelity(synthesizer, data)
-    figures["seeds"] = seed_change(synthesizer, data.split("test"))
-    if trunk is None:
+    """All figures, ready for JSON; those on features only where `plan` names some. `model` is for the command."""
+    seen, unseen = trained_split(synthesizer, data, plan.split), data.split(plan.split)
+    space = load_space(plan.features, device) if plan.features else None
+    side = space if plan.image_side in (None, plan.features) else load_space(plan.image_side, device)
+    config = synthesizer.config.model
+    figures = {
+        "command": plan.command(data.name, model),
+        "model": synthesizer.name,
+        "data": data.name,
+        "split": plan.split,
+        "resolution": config.image_size,
+        "features": None,
+        "photographs": {"n": len(unseen)},
+        "colour": colour_fidelity(synthesizer, data, plan.split, seen),
+        "seeds": seed_change(synthesizer, unseen),
+        "r_precision": None,
+        "r_precision_missing": why_not_embedded(side, unseen, config.text_size),
+    }
+    if side is None:
         return figures
-    test, training = data.split("test"), data.split("trainval")
-    captions = [c for cs in test.captions for c in cs[:CAPTIONS_PER_PHOTOGRAPH]]
-    drawn = extract_features(trunk, draw_pixels(synthesizer, captions), device)
-    rows = np.random.default_rng(0).permutation(len(training))[: len(drawn)]
-    real, other = (extract_features(trunk, images, device) for images in (test.images, training.images[np.sort(rows)]))
-    for name, features in {"drawn": drawn, "training_photographs": other}.items():
-        figures[name] = {"n": len(features), "n_test_photographs": len(real), **distances(real, features)}
+    captions, training = Captions.of(unseen, CAPTIONS_PER_PHOTOGRAPH), data.split(seen).images
+    phi = encode_captions(synthesizer, captions.texts)
+    pictures = draw_pixels(synthesizer, phi, range(len(phi)))
+    if space is not None:
+        drawn, real, known = (space.extract(images) for images in (pictures, unseen.images, training))
+        figures["features"] = {"name": space.name, "size": drawn.shape[1], "inception_score_of": space.score_of}
+        figures |= likeness(space, drawn, real, known)
+        figures["diversity"] = diversity(synthesizer, space, unseen, real)
+        figures["nearest"], rows = closeness(drawn, real, known)
+        if plan.nearest:
+            save_pairs(plan.nearest, pictures, training, rows.numpy())
+    if figures["r_precision_missing"] is None:
+        if side is not space:
+            drawn, real = (side.extract(images) for images in (pictures, unseen.images))
+        figures["r_precision"] = agreement(side, phi, captions, drawn, real)
     return figures
+
+
+def save_pairs(file: Path, pictures: np.ndarray, training: np.ndarray, rows: np.ndarray) -> None:
+    """PNG of pictures drawn at random, each beside its nearest training photograph, four pairs a row."""
+    chosen = np.random.default_rng(0).permutation(len(pictures))[:PAIRS]
+    images = [Image.fromarray(np.array(x)) for k in chosen for x in (pictures[k], training[rows[k]])]
+    make_grid(images, 8).save(file)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -141,17 +189,28 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--model", help="a folder of weights or owner/repo (default: the bundled weights)")
     parser.add_argument("--data", choices=DATASETS, default="oxford102")
     parser.add_argument("--root", type=Path, help="folder of the data set")
-    parser.add_argument("--trunk", type=Path, help="Python file with load_trunk(device), for FID and KID")
+    parser.add_argument("--split", choices=SPLITS, default="test", help="val: to choose recipes, of models of train")
+    parser.add_argument("--features", help=f"space of FID, KID, IS and distances: {SPACES}")
+    parser.add_argument("--image-side", help="that of the text encoder, for R-precision (default: --features)")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--out", type=Path, help="JSON file to write")
+    parser.add_argument("--table", type=Path, help="Markdown file to write (default: print the table)")
+    parser.add_argument("--nearest", type=Path, help="PNG to write: samples beside nearest photographs, not to publish")
     options = parser.parse_args(arguments)
+    plan = Plan(options.split, options.features, options.image_side, options.nearest)
+    if plan.nearest and not plan.features:
+        raise ValueError("Nearest photographs need a feature space; give --features, too.")
+    if plan.nearest and (plan.nearest.parent / CONFIG).exists():
+        raise ValueError(f"{plan.nearest.parent} is a snapshot, which is published; write --nearest elsewhere.")
     synthesizer = Synthesizer.from_pretrained(options.model, device=options.device)
     data = load_data(options.data, options.root, synthesizer.config.model.image_size)
-    trunk = load_trunk(options.trunk, options.device) if options.trunk else None
-    figures = evaluate(synthesizer, data, trunk, options.device)
-    print(json.dumps(figures, indent=2))
+    figures = evaluate(synthesizer, data, plan, options.device, options.model)
     if options.out:
         write_json(options.out, figures)
+    if options.table:
+        options.table.write_text(figures_table(figures) + "\n")
+    else:
+        print(figures_table(figures))
 
 
 if __name__ == "__main__":

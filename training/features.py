@@ -42,13 +42,17 @@ def _stored_features(file: Path, data: CaptionedImages) -> Tensor:
     return features[torch.from_numpy(rows)].float()
 
 
-def _pixel_features(data: CaptionedImages, size: int = 1024) -> Tensor:
-    grid = 8
+def _pixel_features(data: CaptionedImages) -> Tensor:
     images = torch.from_numpy(np.ascontiguousarray(data.images)).permute(0, 3, 1, 2).float() / 127.5 - 1
+    return torch.stack(pixel_views(images), dim=1)
+
+
+def pixel_views(images: Tensor, size: int = 1024) -> list[Tensor]:
+    """Random features (N, size) of the colour layout of images (N, 3, H, W) in [-1, 1], and of their mirrors."""
+    grid = 8
     small = F.interpolate(images, (grid, grid), mode="area")
-    weight = torch.randn(3 * grid * grid, size, generator=torch.Generator().manual_seed(0)) / 4
-    views = [small, small.flip(-1)]
-    return torch.stack([(view.flatten(1) @ weight).relu() for view in views], dim=1)
+    weight = torch.randn(3 * grid * grid, size, generator=torch.Generator().manual_seed(0)).to(images.device) / 4
+    return [(view.flatten(1) @ weight).relu() for view in (small, small.flip(-1))]
 
 
 def googlenet_trunk(weights: str | None = "IMAGENET1K_V1") -> nn.Module:
@@ -59,7 +63,7 @@ def googlenet_trunk(weights: str | None = "IMAGENET1K_V1") -> nn.Module:
         model = googlenet(weights=weights, init_weights=weights is None, aux_logits=weights is not None)
     except OSError as error:
         raise ValueError(
-            f"GoogLeNet's weights could not be downloaded ({error}); give --features a safetensors file instead."
+            f"GoogLeNet's weights could not be downloaded ({error}); give a file instead of googlenet."
         ) from error
     model.fc = nn.Identity()
     return model.eval()
@@ -71,14 +75,19 @@ def _googlenet_features(data: CaptionedImages, root: Path | None, device: str) -
     images = load_data(data.name, root, SIDE)
     rows = {int(k): row for row, k in enumerate(images.ids)}
     order = np.array([rows[int(k)] for k in data.ids])
-    mean = torch.tensor([0.485, 0.456, 0.406], device=device).view(3, 1, 1)
-    std = torch.tensor([0.229, 0.224, 0.225], device=device).view(3, 1, 1)
     out = []
     for part in np.array_split(order, max(1, len(order) // 64)):
         pixels = torch.from_numpy(images.images[part]).to(device).permute(0, 3, 1, 2).float() / 255
-        views = [trunk((view - mean) / std) for view in four_views(pixels)]
+        views = [trunk(imagenet_normal(view)) for view in four_views(pixels)]
         out.append(torch.stack(views, dim=1).cpu())
     return torch.cat(out).numpy()
+
+
+def imagenet_normal(images: Tensor) -> Tensor:
+    """Images (N, 3, H, W) in [0, 1] with the mean and deviation that torchvision's networks expect."""
+    mean = torch.tensor([0.485, 0.456, 0.406], device=images.device).view(3, 1, 1)
+    std = torch.tensor([0.229, 0.224, 0.225], device=images.device).view(3, 1, 1)
+    return (images - mean) / std
 
 
 def four_views(images: Tensor) -> list[Tensor]:

@@ -1,8 +1,35 @@
-"""Figures that tell how well a text encoder does."""
+"""Figures that tell how well text and pictures agree, by the dot product of the joint embedding."""
+
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
+
+from t2i.text import MAX_CHARACTERS
+from training.data import CaptionedImages
+from training.distances import standard_error
+
+CHOICES = 100
+
+
+@dataclass(frozen=True)
+class Captions:
+    """N captions, each with the row of the photograph that it describes (N,) and that one's class (N,)."""
+
+    texts: tuple[str, ...]
+    photographs: np.ndarray
+    labels: np.ndarray
+
+    @classmethod
+    def of(cls, data: CaptionedImages, per_photograph: int) -> "Captions":
+        """The first captions of each photograph, cut to what the encoder reads."""
+        parts = [[c[:MAX_CHARACTERS] for c in cs[:per_photograph]] for cs in data.captions]
+        photographs = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
+        return cls(tuple(c for part in parts for c in part), photographs, data.labels[photographs])
+
+    def __len__(self) -> int:
+        return len(self.texts)
 
 
 def class_vectors(phi: Tensor, labels: np.ndarray) -> tuple[Tensor, np.ndarray]:
@@ -33,3 +60,27 @@ def retrieval_precision(
         best = np.argsort(-row)[: min(k, int((labels == c).sum()))]
         shares.append((labels[best] == c).mean())
     return float(np.mean(shares))
+
+
+def r_precision(
+    image: Tensor, text: Tensor, captions: Captions, other_classes: bool = False, choices: int = CHOICES
+) -> dict[str, float]:
+    """Share of pictures (N, D) that score their own caption best among `choices`: it and wrong ones.
+
+    Row k of `text` (N, D) is the caption of picture k. Wrong captions are drawn at random, the same at
+    every call: of other photographs, which may share the class as in Xu et al. 2018 (AttnGAN, arXiv
+    1711.10485), or of other classes; never in the same words. A tie is a miss. The standard error
+    counts photographs, since the pictures of one photograph's captions resemble each other.
+    """
+    groups = captions.labels if other_classes else captions.photographs
+    words = np.unique(np.array(captions.texts), return_inverse=True)[1]
+    wrong = [np.flatnonzero((groups != g) & (words != w)) for g, w in zip(groups, words)]
+    choices = min(choices, 1 + min(map(len, wrong)))
+    if choices < 2:
+        raise ValueError("R-precision needs captions of two or more photographs and classes.")
+    rng, scores = np.random.default_rng(0), (image @ text.T).numpy()
+    hits = np.array(
+        [row[k] > row[rng.choice(w, choices - 1, replace=False)].max() for k, (row, w) in enumerate(zip(scores, wrong))]
+    )
+    shares = np.array([hits[captions.photographs == p].mean() for p in np.unique(captions.photographs)])
+    return {"rate": float(hits.mean()), "error": standard_error(shares), "chance": 1 / choices, "choices": choices}

@@ -21,15 +21,17 @@ from t2i.synthesizer import Synthesizer
 from t2i.text import CharCnnRnn
 from training.adversarial import GanTrainer
 from training.card import write_card
+from training.colour import colour_fidelity
 from training.data import DATASETS, CaptionedImages, load_data
 from training.disentangle import verify
 from training.embeddings import load_trained_encoder
-from training.evaluate import colour_fidelity, evaluate, load_trunk
+from training.evaluate import Plan, evaluate
 from training.gan import GRID, dry_run_gan, export_gan, grid_captions, train_gan
 from training.match import PRESETS as MATCH_PRESETS
 from training.match import MatchConfig, train_match
 from training.options import run_script
 from training.presets import PRESETS, GanConfig
+from training.spaces import SPACES, load_space
 from training.state import atomic, write_json
 from training.style import PRESETS as STYLE_PRESETS
 from training.style import StyleConfig, train_style
@@ -53,7 +55,7 @@ class Release:
     root: Path | None
     run: Path
     out: Path
-    trunk: Path | None
+    plan: Plan
     device: str
     command: str
     max_minutes: float | None = None
@@ -61,6 +63,8 @@ class Release:
 
 def release(job: Release) -> bool:
     """Run every stage that is not finished; False if the time ran out first."""
+    if job.plan.features:
+        load_space(job.plan.features)  # better missed now than after training
     text_run, staged = job.run / "text_encoder", job.run / "snapshot"
     if not (text_run / "metrics.json").exists():
         data = load_data(job.data, job.root, LOAD_SIZE)
@@ -145,8 +149,7 @@ def describe(job: Release, folder: Path, facts: dict) -> None:
     """Measure a snapshot and put evaluation.json, samples.png and the card beside its weights."""
     synthesizer = Synthesizer.from_pretrained(folder, device=job.device)
     data = load_data(job.data, job.root, synthesizer.config.model.image_size)
-    trunk = load_trunk(job.trunk, job.device) if job.trunk else None
-    facts = facts | {"evaluation": evaluate(synthesizer, data, trunk, job.device)}
+    facts = facts | {"evaluation": evaluate(synthesizer, data, job.plan, job.device)}
     write_json(folder / "evaluation.json", facts)
     rows = [image for caption in facts["captions"] for image in synthesizer.generate(caption, range(GRID))]
     make_grid(rows, GRID).save(folder / "samples.png")
@@ -173,7 +176,7 @@ def parse(arguments: list[str] | None) -> tuple[Release, bool]:
     parser.add_argument("--variant", choices=VARIANTS, default="int-cls")
     parser.add_argument("--epochs", type=int, help="epochs of the GAN (default: the preset's)")
     parser.add_argument("--features", help="image side of the text encoder: googlenet, pixels or a safetensors file")
-    parser.add_argument("--trunk", type=Path, help="Python file with load_trunk(device), for FID and KID")
+    parser.add_argument("--metric-features", help=f"space of FID, KID, IS and distances: {SPACES}")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--max-minutes", type=float, help="save a state and stop the stage after so long")
     parser.add_argument(
@@ -187,13 +190,18 @@ def parse(arguments: list[str] | None) -> tuple[Release, bool]:
     if options.features:
         text = replace(text, features=options.features)
         command += f" --features {Path(options.features).name}"
+    if options.metric_features:
+        command += f" --metric-features {Path(options.metric_features).name}"
     if options.epochs:
         gan = replace(gan, epochs=options.epochs)
         command += f" --epochs {options.epochs}"
+    # a file holds features of photographs only: for drawn pictures, the metric features serve where they fit
+    side = text.features if text.features in ("googlenet", "pixels") else None
+    plan = Plan(features=options.metric_features, image_side=side)
     run = options.run or Path("runs") / f"release-{options.data}-{options.preset}"
     job = Release(
         text, gan, compared, STYLE_PRESETS[after], MATCH_PRESETS[after], options.data, options.root, run, options.out,
-        options.trunk, options.device, command, options.max_minutes,
+        plan, options.device, command, options.max_minutes,
     )  # fmt: skip
     return job, options.dry_run
 
