@@ -1,6 +1,7 @@
 """Generator, discriminator and style encoder of Reed et al. 2016 (arXiv 1605.05396).
 
-Convolutions carry no bias: the authors' code sets theirs to zero after every step.
+Convolutions carry no bias: the authors' code sets theirs to zero after every step. The one exception
+is D's 1x1 convolution without `joint_norm`, which the paper does not have.
 """
 
 from itertools import pairwise

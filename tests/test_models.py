@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -37,6 +39,14 @@ def test_judging_shared_features_equals_a_full_pass():
     order = torch.tensor([1, 2, 3, 0])
     shared = D.judge(D.trunk(images), D.embed(phi)[order])
     torch.testing.assert_close(shared, D(images, phi[order]))
+
+
+def test_without_joint_norm_a_pair_is_judged_alone():
+    torch.manual_seed(0)
+    D, normed = Discriminator(replace(TINY, joint_norm=False)), Discriminator(TINY)
+    features, code = torch.randn(4, 64, 4, 4), torch.randn(4, 128)
+    torch.testing.assert_close(D.judge(features[:2], code[:2]), D.judge(features, code)[:2])
+    assert not torch.allclose(normed.judge(features[:2], code[:2]), normed.judge(features, code)[:2])
 
 
 def test_both_text_and_noise_change_the_picture():

@@ -47,8 +47,9 @@ def few(synthetic):
         dataclasses.replace(SMOKE, diversity=0.25, augment=True, precision="bf16"),
         dataclasses.replace(SMOKE, variant="cls", diversity=0.25),
         dataclasses.replace(SMOKE, readable=1.0),
+        dataclasses.replace(SMOKE, joint_norm=False, anneal=0.9, interpolated_share=0.25),
     ],
-    ids=lambda c: f"{c.variant}-{c.precision}-{c.diversity}-{c.readable}",
+    ids=lambda c: f"{c.variant}-{c.precision}-{c.diversity}-{c.readable}-{c.anneal}",
 )
 def test_gan_stopped_and_resumed_equals_a_straight_run(few, encoder, config, tmp_path):
     check_resumed_equals_straight(lambda: gan.build_trainer(few, encoder, config, "cpu"), tmp_path)
@@ -88,6 +89,24 @@ def test_pairs_of_the_diversity_term_share_their_text(few, encoder):
         phi, (first, second) = trainer._text_for_G(trainer.source.draw(0))
         assert len(phi[first]) == 4
         torch.testing.assert_close(phi[first], phi[second])
+
+
+@pytest.mark.parametrize("share", [0.25, 0.5, 1.0])
+def test_G_sees_the_share_of_interpolated_text(few, encoder, share):
+    config = dataclasses.replace(SMOKE, variant="int", interpolated_share=share)
+    trainer = gan.build_trainer(few, encoder, config, "cpu")
+    text, _ = trainer._text_for_G(trainer.source.draw(0))
+    assert len(text) == config.batch_size * (1 + share)
+
+
+def test_the_learning_rate_falls_to_zero_at_the_end(few, encoder):
+    config = dataclasses.replace(SMOKE, epochs=10, anneal=0.5)
+    trainer = gan.build_trainer(few, encoder, config, "cpu")
+    rates = []
+    for epoch in (0, 4, 7.5, 10):
+        trainer._set_learning_rate(epoch * trainer.epoch / trainer.batch_size)
+        rates.append(trainer.G_optimizer.param_groups[0]["lr"] / config.lr)
+    assert rates == pytest.approx([1, 1, 0.5, 0])
 
 
 def test_the_readable_term_teaches_the_style_encoder_and_G(few, encoder):

@@ -18,6 +18,7 @@ SPLITS = {
     "synthetic": "34 classes to train on, 8 test classes never seen.",
 }
 
+LENGTHS = ("until_image", "epochs", "tick_epochs")  # of a run's history: no part of the recipe
 
 STYLE_NOTES = """R²: share of z's variance that S recovers from pictures of {n:,} test captions and as many noises,
 none seen in its training. Background: {photographs} photographs of test classes are grouped into {clusters} clusters by
@@ -139,11 +140,13 @@ def recipe(config: SnapshotConfig) -> str:
     t, sizes = config.training, config.model
     lines = [
         f"- G of {sizes.generator_channels} and D of {sizes.discriminator_channels} base channels, batch "
-        f"{t['batch_size']}, {t['captions_per_image']} caption(s) an image, {t['precision']}; Adam {t['lr']:g}, halved "
-        f"every {t['halve_lr_epochs']} epochs.",
+        f"{t['batch_size']}, {t['captions_per_image']} caption(s) an image, {t['precision']}; Adam {t['lr']:g}, "
+        f"{rate_over_time(t)}.",
         f"- The generator here is the average of the trained one's weights (half-life {t['ema_images']:,} images), "
         "stored as float16.",
     ]
+    if not sizes.joint_norm:
+        lines.append("- D has no batch norm where text meets the picture: it would tell right pairs from wrong ones.")
     if t["diversity"]:
         lines.append(
             "- Beside the paper's losses, G has a mode-seeking term (Mao et al. 2019, arXiv 1903.05628) of weight "
@@ -157,10 +160,20 @@ def recipe(config: SnapshotConfig) -> str:
     if t["augment"]:
         lines.append("- D sees shifted and partly hidden pictures (Zhao et al. 2020, arXiv 2006.10738).")
     for change in t.get("history", []):
-        was = ", ".join(f"{key} {value}" for key, value in change.items() if key not in ("until_image", "epochs"))
+        was = ", ".join(f"{key} {value}" for key, value in change.items() if key not in LENGTHS)
         if was:
             lines.append(f"- Changed while it ran; up to image {change['until_image']:,}: {was}.")
     return "\n".join(lines)
+
+
+def rate_over_time(training: dict[str, Any]) -> str:
+    """What becomes of the learning rate."""
+    parts = []
+    if training["halve_lr_epochs"] < training["epochs"]:
+        parts.append(f"halved every {training['halve_lr_epochs']} epochs")
+    if training.get("anneal"):
+        parts.append(f"falling to zero over the last {training['anneal']:.0%} of the run")
+    return " and ".join(parts) or "constant"
 
 
 def weakest(colour: dict[str, Any]) -> str:

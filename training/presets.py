@@ -101,9 +101,9 @@ PRESETS = {
         halve_lr_epochs=100, diversity=0.2, readable=1.0, augment=True, precision="bf16",
     ),
     "modern": GanConfig(
-        load_size=68, generator_channels=48, discriminator_channels=48, captions_per_image=1, epochs=240,
-        halve_lr_epochs=1000, ema_images=50_000, anneal=0.3, interpolated_share=0.25, joint_norm=False,
-        readable=0.5, augment=True, precision="bf16",
+        load_size=68, generator_channels=48, discriminator_channels=48, captions_per_image=1, epochs=222,
+        halve_lr_epochs=1000, ema_images=50_000, anneal=0.15, interpolated_share=0.25, joint_norm=False,
+        readable=0.5, augment=True, precision="bf16", tick_epochs=2,
     ),
     "small": GanConfig(
         load_size=68, generator_channels=24, discriminator_channels=24, captions_per_image=1, epochs=40,
