@@ -101,7 +101,7 @@ PRESETS = {
         halve_lr_epochs=100, diversity=0.2, readable=1.0, augment=True, precision="bf16",
     ),
     "modern": GanConfig(
-        load_size=68, generator_channels=48, discriminator_channels=48, captions_per_image=1, epochs=222,
+        load_size=68, generator_channels=48, discriminator_channels=48, captions_per_image=1, epochs=214,
         halve_lr_epochs=1000, ema_images=50_000, anneal=0.15, interpolated_share=0.25, joint_norm=False,
         readable=0.5, augment=True, precision="bf16", tick_epochs=2,
     ),
