@@ -23,6 +23,13 @@ def test_columns_are_whole_pictures(run):
     assert timelapse(run, columns=2)[0].size == (130, 130 + HEADER)
 
 
+def test_frames_are_chosen_evenly_with_first_and_last(run):
+    for k in range(5):
+        make_grid([Image.new("RGB", (64, 64), (0, 50 * k, 0))] * 6, 3).save(run / f"fakes-{2000 + k}.png")
+    greens = [frame.getpixel((10, HEADER + 10)) for frame in timelapse(run, frames=3)]
+    assert greens == [(255, 0, 0), (0, 100, 0), (0, 0, 255)]
+
+
 @pytest.mark.parametrize("suffix", ["gif", "webp"])
 def test_the_film_has_every_grid_and_holds_the_last(run, suffix):
     main([str(run), "-o", str(run / f"film.{suffix}")])

@@ -13,14 +13,17 @@ HEADER = 24  # pixels above the grid, for the number of images seen
 HOLD = 8  # times that the last grid is shown
 
 
-def timelapse(run: Path, columns: int | None = None, side: int = 64) -> list[Image.Image]:
+def timelapse(run: Path, columns: int | None = None, frames: int | None = None, side: int = 64) -> list[Image.Image]:
     """One frame for each `fakes-IMAGES.png` of a run, in the order of training, under the number of images.
 
-    `columns` pictures of `side` pixels are kept of each row. ValueError if there are no grids.
+    `columns` pictures of `side` pixels are kept of each row; of more than `frames` grids, as many, evenly
+    chosen, with the first and the last. ValueError if there are no grids.
     """
     files = sorted(run.glob("fakes-*.png"), key=_images)
     if not files:
         raise ValueError(f"{run} has no fakes-IMAGES.png; give the folder of a run of training.gan.")
+    if frames and frames < len(files):
+        files = [files[round(k * (len(files) - 1) / max(frames - 1, 1))] for k in range(frames)]
     return [_frame(Image.open(file).convert("RGB"), _images(file), columns, side) for file in files]
 
 
@@ -42,10 +45,11 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("run", type=Path, help="folder of a run of training.gan")
     parser.add_argument("-o", "--out", type=Path, required=True, help=f"file to write: {', '.join(FORMATS)}")
     parser.add_argument("--columns", type=int, help="pictures kept of each row (default: all)")
+    parser.add_argument("--frames", type=int, help="at most so many grids, evenly chosen (default: all)")
     parser.add_argument("--fps", type=int, default=4, help="grids a second (default: %(default)s)")
     options = parser.parse_args(arguments)
     check_animation(options.out)
-    frames = timelapse(options.run, options.columns)
+    frames = timelapse(options.run, options.columns, options.frames)
     save_animation(frames + [frames[-1]] * HOLD, options.out, options.fps, f"training of {options.run.name}", scale=1)
     print(f"{options.out}: {len(frames)} grids")
 
