@@ -57,8 +57,12 @@ def slope(network: torch.nn.Module) -> torch.Tensor:
 
 @pytest.mark.parametrize(
     "config",
-    [*(replace(SMALL, variant=v) for v in ("gan", "int-cls")), replace(SMALL, **TERMS)],
-    ids=("gan", "int-cls", "all terms"),
+    [
+        *(replace(SMALL, variant=v) for v in ("gan", "int-cls")),
+        replace(SMALL, **TERMS),
+        replace(SMALL, joint_norm=False, interpolated_share=0.25),
+    ],
+    ids=("gan", "int-cls", "all terms", "no joint norm"),
 )
 def test_our_step_and_the_plain_one_have_the_same_losses_and_gradients(captioned, config):
     ours = GanTrainer(*captioned, config, CPU)

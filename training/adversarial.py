@@ -115,16 +115,14 @@ class GanTrainer(Trainer):
         """The batch's text, then what only G sees; and slices of equal text, of own rows, for the diversity term.
 
         GAN-INT adds a share of a batch of interpolated text (beta 0.5, with text of another class). With
-        the diversity term, a quarter of the batch's text stands a second time, for other noise, and
-        GAN-INT adds a quarter.
+        the diversity term, a quarter of the batch's text stands a second time, for other noise.
         """
         n, phi = self.batch_size, batch.phi
         q, parts = n // 4, [phi]
         if self.config.diversity:
             parts.append(phi[:q])
         if self.config.interpolated_text:
-            count = q if self.config.diversity else q * round(4 * self.config.interpolated_share)
-            parts.append(((phi + phi[batch.partner]) / 2)[:count])
+            parts.append(((phi + phi[batch.partner]) / 2)[: self.config.interpolated_rows])
         n, q = n // self.share.world, q // self.share.world
         return torch.cat(parts), (slice(0, q), slice(n, n + q))
 

@@ -64,6 +64,14 @@ class GanConfig:
         """The INT switch: G also sees means of two captions' embeddings."""
         return "int" in self.variant
 
+    @property
+    def interpolated_rows(self) -> int:
+        """How many rows of interpolated text G sees beside a batch: with the diversity term, one quarter."""
+        if not self.interpolated_text:
+            return 0
+        quarters = 1 if self.diversity else round(4 * self.interpolated_share)
+        return quarters * (self.batch_size // 4)
+
     def model(self, text_size: int) -> ModelConfig:
         """Sizes of the networks."""
         return ModelConfig(

@@ -110,7 +110,7 @@ class PlainTrainer:
         if self.config.diversity:
             parts.append(phi[:q])
         if self.config.interpolated_text:
-            parts.append(((phi + wrong) / 2)[: q if self.config.diversity else 2 * q])
+            parts.append(((phi + wrong) / 2)[: self.config.interpolated_rows])
         return torch.cat(parts)
 
     def noise(self, shape: tuple[int, ...], use: str) -> Tensor:
