@@ -11,10 +11,11 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from training.distributed import any_process, average, is_first
+from training.distributed import any_process, average, is_first, launched
 from training.state import load_state, save_state, write_text
 
 CHECK_STEPS = 50  # a look at the losses makes the CPU wait for the device
+ASK_STEPS = 10  # several processes ask one another whether to stop; so does that
 
 
 class Trainer:
@@ -83,7 +84,8 @@ def train(
                     report(folder / "stats.jsonl", stats, max(total_images - images, 0) / rate)
                 sums, since, lap = {}, images, time.monotonic()
             late = max_minutes is not None and time.monotonic() - start > 60 * max_minutes
-            stop = any_process(stopped() or late, trainer.device)
+            asked = launched() == 1 or images // batch % ASK_STEPS == 0
+            stop = asked and any_process(stopped() or late, trainer.device)
             if done or stop or images // state_images > before // state_images:
                 check_finite(images // batch, **sums)
                 if is_first():
