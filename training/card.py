@@ -29,8 +29,8 @@ S has learnt from that frame's colour, too (below), on photographs of training c
 The paper's loss alone did not do: for a generator trained without a further term, S recovered 5 % of the variance after
 50,000 images, since most directions of z changed the picture too little. The generators were therefore trained to keep
 their noise readable by a style encoder trained beside them, through noise of deviation 0.1 on the picture. This S
-was then trained with G frozen; half of what it saw were photographs in the coarse colours, or the background's
-colour, of drawn pictures. For style transfer its answer is brought to the length of G's noise.
+was then trained with G frozen on {images:,} pictures; half of what it saw were photographs in the coarse colours, or
+the background's colour, of drawn pictures. For style transfer its answer is brought to the length of G's noise.
 
 The four variants in `variants/` were trained alike (preset `small`) for the page's comparison, each with a style
 encoder of its own, measured here but not stored."""

@@ -43,13 +43,14 @@ from training.text_encoder import PRESETS as TEXT_PRESETS
 class Release:
     """What a release is made from, and where: `run` keeps the stages, `out` is what users load.
 
-    `compared` is how the four variants for comparison are trained.
+    `compared` and `compared_style` are how the four variants for comparison are trained.
     """
 
     text: TextTrainConfig
     gan: GanConfig
     compared: GanConfig
     style: StyleConfig
+    compared_style: StyleConfig
     match: MatchConfig
     data: str
     root: Path | None
@@ -73,7 +74,7 @@ def release(job: Release) -> bool:
     encoder = load_trained_encoder(text_run)
     data = load_data(job.data, job.root, job.gan.load_size)
     trainer = gan_stage(job, data, encoder, job.gan, job.run / f"gan-{job.gan.variant}", staged)
-    style = trainer and style_stage(job, staged, job.run / "style")
+    style = trainer and style_stage(job, job.style, staged, job.run / "style")
     match = style and match_stage(job, staged, job.run / "match")
     compared = match and compare_stage(job, encoder, staged)
     if not compared:
@@ -104,10 +105,10 @@ def gan_stage(
     return trainer
 
 
-def style_stage(job: Release, snapshot: Path, run: Path) -> dict[str, Any] | None:
+def style_stage(job: Release, config: StyleConfig, snapshot: Path, run: Path) -> dict[str, Any] | None:
     """Train the style encoder of a snapshot, put it there, and measure; None if the time ran out first."""
     data = load_data(job.data, job.root, read_config(snapshot).model.image_size)
-    if not train_style(data, snapshot, job.style, run, job.device, job.max_minutes):
+    if not train_style(data, snapshot, config, run, job.device, job.max_minutes):
         return None
     shutil.copyfile(run / STYLE_ENCODER, snapshot / STYLE_ENCODER)
     synthesizer = Synthesizer.from_pretrained(snapshot, device=job.device)
@@ -130,7 +131,9 @@ def compare_stage(job: Release, encoder: CharCnnRnn, staged: Path) -> dict[str, 
     for variant in VARIANTS:
         run, config = job.run / f"compared-{variant}", replace(job.compared, variant=variant)
         trainer = gan_stage(job, data, encoder, config, run, run / "snapshot")
-        style = trainer and style_stage(job, run / "snapshot", job.run / f"compared-{variant}-style")
+        style = trainer and style_stage(
+            job, job.compared_style, run / "snapshot", job.run / f"compared-{variant}-style"
+        )
         if not style:
             return None
         folder = staged / VARIANTS_FOLDER / variant
@@ -186,6 +189,7 @@ def parse(arguments: list[str] | None) -> tuple[Release, bool]:
     text, gan = TEXT_PRESETS[options.preset], replace(PRESETS[options.preset], variant=options.variant)
     compared = PRESETS["smoke" if options.preset == "smoke" else "small"]
     after = "smoke" if options.preset == "smoke" else "default"
+    style = STYLE_PRESETS.get(options.preset, STYLE_PRESETS[after])
     command = f"python -m training.release --preset {options.preset} --data {options.data} --root DIR -o weights"
     if options.features:
         text = replace(text, features=options.features)
@@ -200,8 +204,8 @@ def parse(arguments: list[str] | None) -> tuple[Release, bool]:
     plan = Plan(features=options.metric_features, image_side=side)
     run = options.run or Path("runs") / f"release-{options.data}-{options.preset}"
     job = Release(
-        text, gan, compared, STYLE_PRESETS[after], MATCH_PRESETS[after], options.data, options.root, run, options.out,
-        plan, options.device, command, options.max_minutes,
+        text, gan, compared, style, STYLE_PRESETS[after], MATCH_PRESETS[after], options.data, options.root, run,
+        options.out, plan, options.device, command, options.max_minutes,
     )  # fmt: skip
     return job, options.dry_run
 

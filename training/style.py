@@ -59,6 +59,7 @@ class StyleConfig:
 
 PRESETS = {
     "default": StyleConfig(),
+    "modern": StyleConfig(images=180_000),
     "smoke": StyleConfig(images=1280, batch_size=32, tick_images=640),
 }
 
