@@ -85,9 +85,9 @@ class GanConfig:
 
 EXAMPLES = {  # sentences that the page suggests for a model of this data
     "oxford102": (
-        "the petals are white and violet with dark stripes",
-        "a bright red flower with a long pistil",
         "this flower has white petals and a yellow center",
+        "a bright red flower with a long pistil",
+        "the petals are white and violet with dark stripes",
         "this flower is blue with green leaves",
         "this flower has pink petals and a yellow center",
         "an orange flower with ruffled petals",
