@@ -57,6 +57,15 @@ def is_first() -> bool:
     return not dist.is_initialized() or dist.get_rank() == 0
 
 
+def attempt() -> str:
+    """A name for this start: torchrun keeps its store when it restarts, and with it the addresses of dead processes.
+
+    Nodes count their restarts apart, so with several of them the store stands as it is.
+    """
+    restarts = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+    return f"start-{restarts}" if os.environ.get("GROUP_WORLD_SIZE", "1") == "1" else "start"
+
+
 @contextmanager
 def process_group(device: str) -> Iterator[str]:
     """Join the processes that torchrun has started, and yield this one's device; only the first one prints."""
@@ -68,9 +77,11 @@ def process_group(device: str) -> Iterator[str]:
     on_gpu = torch.device(device).type == "cuda"
     if on_gpu:
         torch.cuda.set_device(device)
+    store, rank, world = next(dist.rendezvous("env://", timeout=PATIENCE))
     dist.init_process_group(
-        "nccl" if on_gpu else "gloo", timeout=PATIENCE, device_id=torch.device(device) if on_gpu else None
-    )
+        "nccl" if on_gpu else "gloo", timeout=PATIENCE, store=dist.PrefixStore(attempt(), store), rank=rank,
+        world_size=world, device_id=torch.device(device) if on_gpu else None,
+    )  # fmt: skip
     with Path(os.devnull).open("w") as nowhere, redirect_stdout(sys.stdout if is_first() else nowhere):
         yield device
     dist.destroy_process_group()
