@@ -53,6 +53,35 @@ class TextEncoderConfig:
 
 
 @dataclass(frozen=True)
+class SkipThoughtConfig:
+    """Sizes of a skip-thought encoder; the defaults are those of the published release.
+
+    `words` counts the vocabulary. A sentence vector holds `uni_size` numbers of uni-skip and
+    `bi_size` of bi-skip, half of these from each direction.
+    """
+
+    words: int = 930_913
+    word_size: int = 620
+    uni_size: int = 2400
+    bi_size: int = 2400
+
+    def __post_init__(self):
+        for item in fields(self):
+            if getattr(self, item.name) < 2 or (item.name == "bi_size" and self.bi_size % 2):
+                raise ValueError(f"{item.name} is {getattr(self, item.name)}; give 2 or more, and bi_size even.")
+
+    @property
+    def text_size(self) -> int:
+        """Length of a sentence vector."""
+        return self.uni_size + self.bi_size
+
+
+def text_config(values: dict[str, Any]) -> TextEncoderConfig | SkipThoughtConfig:
+    """The sizes of a text encoder, of the kind that the keys belong to; TypeError for unknown ones."""
+    return (SkipThoughtConfig if "uni_size" in values else TextEncoderConfig)(**values)
+
+
+@dataclass(frozen=True)
 class SnapshotConfig:
     """What `config.json` beside a set of weights holds.
 
@@ -63,7 +92,7 @@ class SnapshotConfig:
     name: str = "t2i"
     variant: str = "int-cls"
     model: ModelConfig = field(default_factory=ModelConfig)
-    text_encoder: TextEncoderConfig = field(default_factory=TextEncoderConfig)
+    text_encoder: TextEncoderConfig | SkipThoughtConfig = field(default_factory=TextEncoderConfig)
     examples: tuple[str, ...] = ()
     training: dict[str, Any] = field(default_factory=dict)
 
@@ -91,7 +120,7 @@ class SnapshotConfig:
         try:
             parts = dict(values)
             parts["model"] = ModelConfig(**parts.get("model", {}))
-            parts["text_encoder"] = TextEncoderConfig(**parts.get("text_encoder", {}))
+            parts["text_encoder"] = text_config(parts.get("text_encoder", {}))
             parts["examples"] = tuple(parts.get("examples", ()))
             return replace(cls(), **parts)
         except (TypeError, AttributeError) as error:

@@ -3,6 +3,7 @@
 config.json                 SnapshotConfig
 generator.safetensors       averaged weights of G, float16 or float32
 text_encoder.safetensors    phi
+vocabulary.txt              words of phi, one a line, if it is a skip-thought encoder
 discriminator.safetensors   D, which tells how well a caption matches (optional)
 style_encoder.safetensors   S (optional)
 variants/VARIANT/           config.json and generator.safetensors of others to compare with (optional)
@@ -13,16 +14,20 @@ import hashlib
 import json
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
-from t2i.config import VARIANTS, SnapshotConfig, TextEncoderConfig
+from t2i.config import VARIANTS, SkipThoughtConfig, SnapshotConfig, TextEncoderConfig
 from t2i.models import Discriminator, Generator, StyleEncoder
+from t2i.skip_thoughts import SkipThoughts, Vocabulary
 from t2i.text import CharCnnRnn
 
+TextEncoder = CharCnnRnn | SkipThoughts
 CONFIG, GENERATOR, TEXT_ENCODER = "config.json", "generator.safetensors", "text_encoder.safetensors"
 DISCRIMINATOR, STYLE_ENCODER = "discriminator.safetensors", "style_encoder.safetensors"
+VOCABULARY = "vocabulary.txt"
 VARIANTS_FOLDER, PHOTOS = "variants", "photos"
 
 
@@ -37,13 +42,17 @@ def read_config(folder: Path) -> SnapshotConfig:
         raise ValueError(f"{file} is not JSON ({error}); download or export the snapshot again.") from error
 
 
-def load_weights(network: nn.Module, file: Path) -> nn.Module:
-    """Fill a network from safetensors, strictly, as float32 in eval mode; ValueError says what does not fit."""
+def load_weights(network: nn.Module, file: Path, assign: bool = False) -> nn.Module:
+    """Fill a network from safetensors, strictly, as float32 in eval mode; ValueError says what does not fit.
+
+    With `assign`, float32 weights are not copied: they stay where the file is mapped into memory.
+    """
     if not file.is_file():
         raise ValueError(f"{file} is missing; download or export the snapshot again.")
     try:
         values = load_file(file)
-        network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in values.items()})
+        values = {k: v.float() if v.is_floating_point() else v for k, v in values.items()}
+        network.load_state_dict(values, assign=assign)
     except (SafetensorError, OSError) as error:
         raise ValueError(f"{file} is damaged ({error}); download or export the snapshot again.") from error
     except RuntimeError as error:
@@ -55,8 +64,21 @@ def load_generator(folder: Path, config: SnapshotConfig) -> Generator:
     return load_weights(Generator(config.model), folder / GENERATOR)
 
 
-def load_text_encoder(folder: Path, config: TextEncoderConfig) -> CharCnnRnn:
-    return load_weights(CharCnnRnn(config), folder / TEXT_ENCODER)
+def load_text_encoder(folder: Path, config: TextEncoderConfig | SkipThoughtConfig) -> TextEncoder:
+    if isinstance(config, TextEncoderConfig):
+        return load_weights(CharCnnRnn(config), folder / TEXT_ENCODER)
+    vocabulary = read_vocabulary(folder / VOCABULARY)
+    with torch.device("meta"):  # a released one is large: its weights are to be in memory once
+        encoder = SkipThoughts(config, vocabulary)
+    return load_weights(encoder, folder / TEXT_ENCODER, assign=True)
+
+
+def read_vocabulary(file: Path) -> Vocabulary:
+    """Words that stand one a line; ValueError says what is wrong."""
+    try:
+        return Vocabulary(file.read_text(encoding="utf-8").removesuffix("\n").split("\n"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"{file} can't be read ({error}); download or export the snapshot again.") from error
 
 
 def load_discriminator(folder: Path, config: SnapshotConfig) -> Discriminator:

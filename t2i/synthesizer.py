@@ -23,6 +23,7 @@ from t2i.snapshot import (
     PHOTOS,
     STYLE_ENCODER,
     TEXT_ENCODER,
+    TextEncoder,
     digest,
     load_discriminator,
     load_generator,
@@ -31,7 +32,7 @@ from t2i.snapshot import (
     read_config,
     variant_folders,
 )
-from t2i.text import CharCnnRnn, captions_to_indices, clean_caption
+from t2i.text import clean_caption
 
 MAX_SEED = 2**32 - 1
 PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
@@ -48,7 +49,7 @@ class Synthesizer:
     def __init__(
         self,
         generator: Generator,
-        text_encoder: CharCnnRnn,
+        text_encoder: TextEncoder,
         config: SnapshotConfig,
         name: str,
         device: str = "cpu",
@@ -237,7 +238,8 @@ class Synthesizer:
 
     @torch.inference_mode()
     def _embed(self, caption: str) -> Tensor:
-        return self._text_encoder(captions_to_indices([caption]).to(self.device))[0].cpu()
+        words = self._text_encoder.read([clean_caption(caption, keep_case=True)])
+        return self._text_encoder(words.to(self.device))[0].cpu()
 
     @torch.inference_mode()
     def generate_from(self, z: Tensor, phi: Tensor) -> list[Image.Image]:

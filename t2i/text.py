@@ -16,8 +16,8 @@ PADDING = len(ALPHABET)
 _INDEX = {character: k for k, character in enumerate(ALPHABET)}  # '-' stands twice; the later wins
 
 
-def clean_caption(caption: str) -> str:
-    """The caption as the encoder reads it: one line, lower case, accents removed.
+def clean_caption(caption: str, keep_case: bool = False) -> str:
+    """The caption as the encoder reads it: one line, accents removed, lower case unless `keep_case`.
 
     ValueError if nothing readable is left, or if it is longer than the 201 characters the encoder
     sees. Characters outside the 70-symbol alphabet (emoji, other scripts) are dropped while at
@@ -27,10 +27,10 @@ def clean_caption(caption: str) -> str:
         raise ValueError(f"A caption must be text, not {type(caption).__name__}.")
     plain = "".join(c for c in unicodedata.normalize("NFKD", caption) if not unicodedata.combining(c))
     plain = re.sub(r"[‘’]", "'", re.sub(r"[“”]", '"', re.sub(r"[‐-―]", "-", plain)))
-    plain = re.sub(r"\s+", " ", plain.lower()).strip()
+    plain = re.sub(r"\s+", " ", plain if keep_case else plain.lower()).strip()
     if not plain:
         raise ValueError("The caption is empty; describe a flower, for example: a pink flower with yellow petals.")
-    readable = re.sub(r" +", " ", "".join(c for c in plain if c in _INDEX)).strip()
+    readable = re.sub(r" +", " ", "".join(c for c in plain if c.lower() in _INDEX)).strip()
     if not any(c.isalpha() for c in readable):
         raise ValueError(
             "The caption has no Latin letters; the model reads English, so describe a flower in English words."
@@ -49,11 +49,6 @@ def characters_to_indices(caption: str) -> np.ndarray:
     known = [_INDEX[c] for c in caption.lower()[:MAX_CHARACTERS] if c in _INDEX]
     out[: len(known)] = known
     return out
-
-
-def captions_to_indices(captions: Sequence[str]) -> Tensor:
-    """uint8 (N, 201) of cleaned captions; see `clean_caption` for the errors."""
-    return torch.from_numpy(np.stack([characters_to_indices(clean_caption(c)) for c in captions]))
 
 
 class CharCnnRnn(nn.Module):
@@ -75,6 +70,10 @@ class CharCnnRnn(nn.Module):
         self.head = nn.Linear(width, config.text_size)
         one_hot = torch.eye(PADDING + 1)[:, :PADDING]  # the padding row is all zero
         self.register_buffer("one_hot", one_hot, persistent=False)
+
+    def read(self, captions: Sequence[str]) -> Tensor:
+        """uint8 (N, 201): captions as `forward` takes them."""
+        return torch.from_numpy(np.stack([characters_to_indices(c) for c in captions]))
 
     def forward(self, indices: Tensor) -> Tensor:
         x = self.one_hot[indices.long()].transpose(1, 2)  # (N, 70, 201)

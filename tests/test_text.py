@@ -9,7 +9,6 @@ from t2i.text import (
     MAX_CHARACTERS,
     PADDING,
     CharCnnRnn,
-    captions_to_indices,
     characters_to_indices,
     clean_caption,
 )
@@ -33,7 +32,7 @@ def test_recurrence_runs_over_the_published_number_of_steps(recurrence, steps):
     encoder = CharCnnRnn(TextEncoderConfig(recurrence=recurrence, first_channels=8, channels=8))
     x = torch.zeros(1, len(ALPHABET), MAX_CHARACTERS)
     assert encoder.convolutions(x).shape == (1, 8, steps)
-    assert encoder(captions_to_indices(["a flower"])).shape == (1, 1024)
+    assert encoder(encoder.read(["a flower"])).shape == (1, 1024)
 
 
 def test_captions_are_read_in_lower_case_without_accents():

@@ -2,20 +2,37 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from tqdm import tqdm
 
-from t2i.config import TextEncoderConfig
-from t2i.snapshot import load_text_encoder, read_config
-from t2i.text import CharCnnRnn, characters_to_indices
+from t2i.config import text_config
+from t2i.snapshot import TextEncoder, load_text_encoder, read_config
+from t2i.text import CharCnnRnn
 from training.data import CaptionedImages, cache_folder, cached_array, fingerprint
+from training.export import ENCODER_CONFIG
+
+BATCH = 256
 
 
 @torch.inference_mode()
-def encode_indices(model: CharCnnRnn, indices: Tensor, batch: int = 256) -> Tensor:
+def encode(encoder: TextEncoder, captions: Sequence[str], progress: bool = False) -> Tensor:
+    """Captions to embeddings (N, text_size) on the CPU; those of one length go together."""
+    device = next(encoder.parameters()).device
+    order = np.argsort([len(c) for c in captions], kind="stable")
+    out = torch.empty(len(captions), encoder.config.text_size)
+    parts = [order[k : k + BATCH] for k in range(0, len(order), BATCH)]
+    for rows in tqdm(parts, desc="reading captions", leave=False, disable=None if progress else True):
+        out[torch.from_numpy(rows)] = encoder(encoder.read([captions[k] for k in rows]).to(device)).cpu()
+    return out
+
+
+@torch.inference_mode()
+def encode_indices(model: CharCnnRnn, indices: Tensor, batch: int = BATCH) -> Tensor:
     """Character indices (N, 201) to embeddings (N, text_size) on the CPU."""
     device = next(model.parameters()).device
     return torch.cat([model(part.to(device)).cpu() for part in indices.split(batch)])
@@ -29,21 +46,20 @@ def weights_digest(network: nn.Module) -> str:
     return digest.hexdigest()[:12]
 
 
-def embed_captions(encoder: CharCnnRnn, data: CaptionedImages) -> Tensor:
+def embed_captions(encoder: TextEncoder, data: CaptionedImages) -> Tensor:
     """float16 (M, text_size): every caption of the set, image after image, kept in the cache."""
     captions = [c for cs in data.captions for c in cs]
     file = cache_folder() / f"{data.name}-phi-{fingerprint([captions, weights_digest(encoder)])}.npy"
 
-    def make() -> np.ndarray:
-        indices = torch.from_numpy(np.stack([characters_to_indices(c) for c in captions]))
-        return encode_indices(encoder, indices).half().numpy()
-
-    return torch.from_numpy(cached_array(file, make).copy())
+    return torch.from_numpy(cached_array(file, lambda: encode(encoder, captions, True).half().numpy()).copy())
 
 
-def load_trained_encoder(folder: Path) -> CharCnnRnn:
-    """The encoder from a run of training.text_encoder or from a snapshot; ValueError says what is wrong."""
-    sizes = folder / "text_encoder.json"
+def load_trained_encoder(folder: Path) -> TextEncoder:
+    """The encoder from a run of training.text_encoder or training.skip_thoughts, or from a snapshot.
+
+    ValueError says what is wrong.
+    """
+    sizes = folder / ENCODER_CONFIG
     if sizes.exists():
-        return load_text_encoder(folder, TextEncoderConfig(**json.loads(sizes.read_text())))
+        return load_text_encoder(folder, text_config(json.loads(sizes.read_text())))
     return load_text_encoder(folder, read_config(folder).text_encoder)

@@ -8,8 +8,11 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from t2i.config import SnapshotConfig
-from t2i.snapshot import CONFIG, DISCRIMINATOR, GENERATOR, TEXT_ENCODER
-from training.state import atomic, remove_leftovers, write_json
+from t2i.skip_thoughts import SkipThoughts
+from t2i.snapshot import CONFIG, DISCRIMINATOR, GENERATOR, TEXT_ENCODER, VOCABULARY, TextEncoder
+from training.state import atomic, remove_leftovers, write_json, write_text
+
+ENCODER_CONFIG = "text_encoder.json"  # of a folder that holds a text encoder alone
 
 
 @torch.no_grad()
@@ -38,17 +41,24 @@ def save_network(network: nn.Module, file: Path) -> None:
         temporary.write_bytes(save({k: v.cpu().contiguous() for k, v in values.items()}))
 
 
+def save_text_encoder(encoder: TextEncoder, folder: Path) -> None:
+    """Weights and, of a skip-thought encoder, its words."""
+    if isinstance(encoder, SkipThoughts):
+        write_text(folder / VOCABULARY, "".join(word + "\n" for word in encoder.vocabulary.words))
+    save_network(encoder, folder / TEXT_ENCODER)
+
+
 def write_snapshot(
     folder: Path,
     config: SnapshotConfig,
     generator: nn.Module,
-    text_encoder: nn.Module,
+    text_encoder: TextEncoder,
     discriminator: nn.Module,
 ) -> None:
     """A folder that `Synthesizer.from_pretrained` loads as it lies."""
     folder.mkdir(parents=True, exist_ok=True)
     remove_leftovers(folder)
     save_network(generator, folder / GENERATOR)
-    save_network(text_encoder, folder / TEXT_ENCODER)
+    save_text_encoder(text_encoder, folder)
     save_network(discriminator, folder / DISCRIMINATOR)
     write_json(folder / CONFIG, config.to_json())

@@ -17,11 +17,12 @@ from torch import Tensor
 from t2i.config import VARIANTS, SnapshotConfig
 from t2i.images import make_grid, to_images
 from t2i.models import count_parameters
-from t2i.text import MAX_CHARACTERS, CharCnnRnn, captions_to_indices
+from t2i.snapshot import TextEncoder
+from t2i.text import MAX_CHARACTERS, clean_caption
 from training.adversarial import FAR_STEP, GanTrainer
 from training.data import CaptionedImages, load_data
 from training.distributed import average, first_goes_ahead, is_first, process_group
-from training.embeddings import embed_captions, encode_indices, load_trained_encoder, weights_digest
+from training.embeddings import embed_captions, encode, load_trained_encoder, weights_digest
 from training.export import write_snapshot
 from training.loop import train
 from training.options import add_fields, apply_fields, common_parser, run_script
@@ -68,18 +69,18 @@ def grid_captions(data: CaptionedImages) -> list[str]:
     return [next((c for c in texts if len(c) <= MAX_CHARACTERS), texts[0][:MAX_CHARACTERS]) for texts in captions]
 
 
-def build_trainer(data: CaptionedImages, encoder: CharCnnRnn, config: GanConfig, device: str) -> GridTrainer:
+def build_trainer(data: CaptionedImages, encoder: TextEncoder, config: GanConfig, device: str) -> GridTrainer:
     """Everything a run needs, at step 0."""
     part = data.split(config.split)
     with first_goes_ahead():
         phi = embed_captions(encoder.to(device), part)
-    grid_phi = encode_indices(encoder, captions_to_indices(grid_captions(data)))
+    grid_phi = encode(encoder, [clean_caption(c, keep_case=True) for c in grid_captions(data)])
     return GridTrainer(part, phi, config, torch.device(device), grid_phi=grid_phi)
 
 
 def train_gan(
     data: CaptionedImages,
-    encoder: CharCnnRnn,
+    encoder: TextEncoder,
     config: GanConfig,
     out: Path,
     device: str = "cpu",
@@ -97,7 +98,7 @@ def train_gan(
     return trainer if seen >= trainer.total_images else None
 
 
-def export_gan(folder: Path, trainer: GanTrainer, encoder: CharCnnRnn, data: str, run: Path) -> None:
+def export_gan(folder: Path, trainer: GanTrainer, encoder: TextEncoder, data: str, run: Path) -> None:
     """Write the averaged generator, D and the text encoder as a snapshot.
 
     `data` is the set's name, `run` the folder that the trainer trained in.
@@ -114,7 +115,7 @@ def export_gan(folder: Path, trainer: GanTrainer, encoder: CharCnnRnn, data: str
     write_snapshot(folder, config, trainer.averaged_generator(), encoder, trainer.D)
 
 
-def dry_run_gan(data: CaptionedImages, encoder: CharCnnRnn, config: GanConfig, device: str) -> None:
+def dry_run_gan(data: CaptionedImages, encoder: TextEncoder, config: GanConfig, device: str) -> None:
     """Print the plan and do one step on a part of the data."""
     epoch = len(data.split(config.split))
     print(f"{config}\n{epoch:,} images an epoch, {config.epochs * epoch:,} in all")

@@ -1,5 +1,6 @@
 """Figures that tell how well text and pictures agree, by the dot product of the joint embedding."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -84,3 +85,16 @@ def r_precision(
     )
     shares = np.array([hits[captions.photographs == p].mean() for p in np.unique(captions.photographs)])
     return {"rate": float(hits.mean()), "error": standard_error(shares), "chance": 1 / choices, "choices": choices}
+
+
+def fit_linear(inputs: Tensor, targets: Tensor, ridge: float = 1e-3) -> Callable[[Tensor], Tensor]:
+    """The affine map from inputs (N, A) to targets (N, B) of least squares.
+
+    `ridge` times the mean variance of an input is added to the diagonal, so that what hardly varies does not count.
+    """
+    mean, goal = inputs.mean(0), targets.mean(0)
+    centred = (inputs - mean).double()
+    covariance = centred.T @ centred / len(inputs)
+    covariance.diagonal().add_(ridge * covariance.diagonal().mean())
+    weight = torch.linalg.solve(covariance, centred.T @ (targets - goal).double() / len(inputs)).float()
+    return lambda values: (values - mean) @ weight + goal

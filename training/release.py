@@ -16,9 +16,8 @@ import torch
 
 from t2i.config import VARIANTS
 from t2i.images import make_grid
-from t2i.snapshot import CONFIG, DISCRIMINATOR, GENERATOR, STYLE_ENCODER, VARIANTS_FOLDER, read_config
+from t2i.snapshot import CONFIG, DISCRIMINATOR, GENERATOR, STYLE_ENCODER, VARIANTS_FOLDER, TextEncoder, read_config
 from t2i.synthesizer import Synthesizer
-from t2i.text import CharCnnRnn
 from training.adversarial import GanTrainer
 from training.card import write_card
 from training.colour import colour_fidelity
@@ -96,7 +95,7 @@ def release(job: Release) -> bool:
 
 
 def gan_stage(
-    job: Release, data: CaptionedImages, encoder: CharCnnRnn, config: GanConfig, run: Path, folder: Path
+    job: Release, data: CaptionedImages, encoder: TextEncoder, config: GanConfig, run: Path, folder: Path
 ) -> GanTrainer | None:
     """Train a GAN in `run` and export it to `folder`; None if the time ran out first."""
     trainer = train_gan(data, encoder, config, run, job.device, job.max_minutes)
@@ -124,7 +123,7 @@ def match_stage(job: Release, snapshot: Path, run: Path) -> dict[str, Any] | Non
     return json.loads((run / "metrics.json").read_text())
 
 
-def compare_stage(job: Release, encoder: CharCnnRnn, staged: Path) -> dict[str, Any] | None:
+def compare_stage(job: Release, encoder: TextEncoder, staged: Path) -> dict[str, Any] | None:
     """Train and measure the four variants, put their generators into the snapshot; None if the time ran out first."""
     figures = {}
     data, pictures = (load_data(job.data, job.root, size) for size in (job.compared.load_size, job.compared.image_size))

@@ -82,7 +82,7 @@ def write_json(file: Path, value: Any) -> None:
 def write_text(file: Path, text: str) -> None:
     """Text, written atomically."""
     with atomic(file) as temporary:
-        temporary.write_text(text)
+        temporary.write_text(text, encoding="utf-8")
 
 
 def claim_folder(folder: Path, config: dict[str, Any], free: tuple[str, ...]) -> None:

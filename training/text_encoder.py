@@ -17,7 +17,7 @@ from t2i.snapshot import TEXT_ENCODER
 from t2i.text import CharCnnRnn, characters_to_indices
 from training.data import CaptionedImages, load_data
 from training.embeddings import encode_indices
-from training.export import save_network
+from training.export import ENCODER_CONFIG, save_network
 from training.features import image_features
 from training.loop import Trainer, check_finite, train
 from training.losses import joint_embedding_loss
@@ -141,7 +141,7 @@ def train_text_encoder(
     if seen < trainer.total_images:
         return False
     save_network(trainer.model, out / TEXT_ENCODER)
-    write_json(out / "text_encoder.json", asdict(trainer.model.config))
+    write_json(out / ENCODER_CONFIG, asdict(trainer.model.config))
     write_json(out / "metrics.json", evaluate(trainer.model, trainer.test_set) | {"epochs": config.epochs})
     return True
 

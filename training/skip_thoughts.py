@@ -1,0 +1,233 @@
+"""Train skip-thoughts: python -m training.skip_thoughts --data oxford102 --root DIR --out runs/skip
+
+Kiros et al. 2015 (arXiv 1506.06726): from a sentence's vector, two decoders predict the sentence
+before and the one after it. uni-skip and bi-skip are two models, trained side by side. Text is any
+file with a sentence a line and an empty line between documents (`--text FILE`), or the captions of a
+data set, those of one image being a document.
+
+The run is a text encoder for training.gan. For captions, it also tells how well its vectors find
+photographs of classes never seen, after a linear map onto image features.
+"""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from t2i.config import SkipThoughtConfig
+from t2i.skip_thoughts import END, UNKNOWN, SkipThoughts, Vocabulary, tokenize
+from training.corpus import Corpus, count_words, read_corpus
+from training.data import CaptionedImages, load_data
+from training.embeddings import embed_captions
+from training.export import ENCODER_CONFIG, save_text_encoder
+from training.features import image_features
+from training.loop import Trainer, train
+from training.metrics import class_vectors, fit_linear, retrieval_precision, zero_shot_accuracy
+from training.options import add_fields, apply_fields, common_parser, run_script
+from training.randomness import step_rng
+from training.state import claim_folder, write_json
+
+LOAD_SIZE = 76  # of pictures, of which only their features count
+HELD_OUT = 1024  # triples, at most, on which a report measures
+
+
+@dataclass(frozen=True)
+class SkipThoughtTrainConfig:
+    """How skip-thoughts are trained; the sizes and the vocabulary are the paper's.
+
+    `words` is the size of the vocabulary, `longest` that of a sentence in tokens; an epoch sees every
+    sentence that has one before and one after it. The learning rate falls to zero over the last
+    `anneal` of the run.
+    """
+
+    split: str = "trainval"
+    words: int = 20_000
+    word_size: int = 620
+    uni_size: int = 2400
+    bi_size: int = 2400
+    decoder_size: int = 2400
+    longest: int = 30
+    batch_size: int = 128
+    epochs: int = 1
+    lr: float = 1e-3
+    anneal: float = 0.0
+    clip: float = 10.0
+    seed: int = 0
+    reports: int = 10
+
+
+PRESETS = {
+    "paper": SkipThoughtTrainConfig(),
+    "captions": SkipThoughtTrainConfig(
+        words=2300, word_size=128, uni_size=400, bi_size=400, decoder_size=256, epochs=5, anneal=0.5
+    ),
+    "smoke": SkipThoughtTrainConfig(
+        words=200, word_size=16, uni_size=16, bi_size=16, decoder_size=16, batch_size=32, epochs=1, reports=2
+    ),
+}
+
+
+class Decoders(nn.Module):
+    """Log-probabilities of the words of the sentences before and after, from a sentence vector.
+
+    Each is a GRU that starts from the vector and reads the words so far; the output table is shared.
+    """
+
+    def __init__(self, vector_size: int, config: SkipThoughtConfig, size: int):
+        super().__init__()
+        self.starts = nn.ModuleList(nn.Linear(vector_size, size) for _ in range(2))
+        self.recurrences = nn.ModuleList(nn.GRU(config.word_size, size, batch_first=True) for _ in range(2))
+        self.output = nn.Linear(size, config.words)
+
+    def forward(self, vector: Tensor, table: nn.Embedding, neighbours: tuple[Tensor, Tensor]) -> Tensor:
+        """Mean cross-entropy a word of both neighbours (N, T), the end of each sentence included."""
+        states, targets = [], []
+        for start, recurrence, words in zip(self.starts, self.recurrences, neighbours):
+            before = F.pad(words, (1, 0))  # the end of the last sentence begins the next
+            after = F.pad(words, (0, 1))
+            read = recurrence(table(before), start(vector).tanh()[None].contiguous())[0]
+            known = F.pad(words > 0, (1, 0), value=True)
+            states.append(read[known])
+            targets.append(after[known])
+        return F.cross_entropy(self.output(torch.cat(states)), torch.cat(targets))
+
+
+class SkipThoughtTrainer(Trainer):
+    """`batch_size` sentences a step, each with its neighbours."""
+
+    def __init__(
+        self, corpus: Corpus, held_out: Corpus | None, vocabulary: Vocabulary, config: SkipThoughtTrainConfig,
+        device: torch.device,
+    ):  # fmt: skip
+        self.config, self.device, self.corpus, self.held_out = config, device, corpus, held_out
+        self.batch_size = min(config.batch_size, len(corpus.middles))
+        torch.manual_seed(config.seed)
+        sizes = SkipThoughtConfig(len(vocabulary), config.word_size, config.uni_size, config.bi_size)
+        self.encoder = SkipThoughts(sizes, vocabulary)
+        self.decoders = nn.ModuleList(
+            Decoders(size, sizes, config.decoder_size) for size in (config.uni_size, config.bi_size)
+        )
+        for name, parameter in nn.ModuleList([self.encoder, self.decoders]).named_parameters():
+            if "weight_hh" in name:
+                for gate in parameter.data.chunk(3):
+                    nn.init.orthogonal_(gate)
+            else:
+                nn.init.uniform_(parameter, -0.1, 0.1)
+        self.encoder.to(device)
+        self.decoders.to(device)
+        self.parameters = [*self.encoder.parameters(), *self.decoders.parameters()]
+        self.optimizer = torch.optim.Adam(self.parameters, lr=config.lr)
+        self.parts = {"encoder": self.encoder, "decoders": self.decoders, "optimizer": self.optimizer}
+        self.epoch = len(corpus.middles)
+        self.total_images = config.epochs * self.epoch
+
+    def step(self, step: int) -> dict[str, Tensor]:
+        left = 1 - step * self.batch_size / self.total_images
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.config.lr * (min(1, left / self.config.anneal) if self.config.anneal else 1)
+        losses = self.losses(self.corpus.draw(self.batch_size, step_rng(self.config.seed, step)))
+        self.optimizer.zero_grad(set_to_none=True)
+        sum(losses.values()).backward()
+        nn.utils.clip_grad_norm_(self.parameters, self.config.clip)
+        self.optimizer.step()
+        return losses
+
+    def losses(self, triple: tuple[Tensor, Tensor, Tensor]) -> dict[str, Tensor]:
+        """Cross-entropy a word of uni-skip and of bi-skip for sentences (before, middle, after), each (N, T)."""
+        before, middle, after = (words.to(self.device) for words in triple)
+        tables = self.encoder.uni_words, self.encoder.bi_words
+        vectors = self.encoder.encode(middle)
+        return {
+            name: decoders(vector, table, (before, after))
+            for name, decoders, vector, table in zip(("uni", "bi"), self.decoders, vectors, tables)
+        }
+
+    @torch.no_grad()
+    def tick(self, images: int, folder: Path) -> dict[str, float]:
+        if self.held_out is None:
+            return {}
+        losses = self.losses(self.held_out.draw(HELD_OUT, step_rng(self.config.seed, 0, 1)))
+        return {f"held_out_{name}": loss.item() for name, loss in losses.items()}
+
+
+def build_trainer(
+    documents: list[list[str]], held_out: list[list[str]], config: SkipThoughtTrainConfig, device: str
+) -> SkipThoughtTrainer:
+    """Everything a run needs, at step 0."""
+    counts = count_words(tokenize(sentence) for document in documents for sentence in document)
+    common = [word for word, _ in counts.most_common() if word not in (END, UNKNOWN)]
+    vocabulary = Vocabulary([END, UNKNOWN, *common[: config.words - 2]])
+    corpora = (Corpus.of(part, vocabulary, config.longest) if part else None for part in (documents, held_out))
+    return SkipThoughtTrainer(*corpora, vocabulary, config, torch.device(device))
+
+
+def train_skip_thoughts(trainer: SkipThoughtTrainer, name: str, out: Path, max_minutes: float | None = None) -> bool:
+    """Train into the folder `out`, or go on there; True when the run is complete. `name` is the text's.
+
+    A complete run leaves `text_encoder.safetensors`, `vocabulary.txt` and `text_encoder.json`.
+    """
+    config = trainer.config
+    made_of = {"data": name, "sentences": trainer.epoch} | asdict(config)
+    claim_folder(out, made_of, free=("epochs", "lr", "anneal", "clip", "reports"))
+    tick = max(1, trainer.total_images // config.reports)
+    seen = train(trainer, out, trainer.total_images, tick, tick, max_minutes)
+    if seen < trainer.total_images:
+        return False
+    save_text_encoder(trainer.encoder, out)
+    write_json(out / ENCODER_CONFIG, asdict(trainer.encoder.config))
+    return True
+
+
+def zero_shot(encoder: SkipThoughts, data: CaptionedImages, features: Tensor, split: str) -> dict[str, float]:
+    """Zero-shot accuracy and AP@50 on test classes, of vectors mapped onto image features (N, views, D).
+
+    The linear map is fitted to the captions and photographs of `split`.
+    """
+    seen, unseen = (np.flatnonzero(np.isin(data.labels, data.splits[name])) for name in (split, "test"))
+    vectors, labels = [], []
+    for rows in (seen, unseen):
+        part = data.select(rows)
+        vectors.append(embed_captions(encoder, part).float())
+        labels.append(np.repeat(rows, [len(c) for c in part.captions]))
+    targets = features.mean(1)
+    mean = targets[torch.from_numpy(seen)].mean(0)
+    centred = targets - mean
+    linear = fit_linear(vectors[0], centred[torch.from_numpy(labels[0])])
+    text, classes = class_vectors(linear(vectors[1]), data.labels[labels[1]])
+    arguments = (text, classes, features[torch.from_numpy(unseen), 0] - mean, data.labels[unseen])
+    return {"zero_shot_accuracy": zero_shot_accuracy(*arguments), "ap_at_50": retrieval_precision(*arguments)}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = common_parser(__doc__.splitlines()[0])
+    parser.add_argument("--preset", choices=PRESETS, default="paper")
+    parser.add_argument("--text", type=Path, help="a file with a sentence a line, instead of --data's captions")
+    parser.add_argument("--features", help="measure retrieval with: googlenet, pixels, or a safetensors file")
+    add_fields(parser, SkipThoughtTrainConfig(), words="size of the vocabulary")
+    options = parser.parse_args(arguments)
+    config = apply_fields(PRESETS[options.preset], options)
+    if options.text:
+        data, documents, held_out, name = None, read_corpus(options.text), [], options.text.name
+    else:
+        data = load_data(options.data, options.root, LOAD_SIZE)
+        documents, held_out = (list(map(list, data.split(part).captions)) for part in (config.split, "test"))
+        name = data.name
+    trainer = build_trainer(documents[:64] if options.dry_run else documents, held_out[:64], config, options.device)
+    if options.dry_run:
+        words = len(trainer.encoder.vocabulary)
+        print(f"{config}\n{words:,} words, vectors of {trainer.encoder.config.text_size}")
+        print({k: round(v.item(), 4) for k, v in trainer.step(0).items()})
+    elif not train_skip_thoughts(trainer, name, options.out, options.max_minutes):
+        print(f"Stopped; the same command goes on from {options.out}.")
+    elif data is not None and options.features:
+        features = image_features(options.features, data, options.root, options.device)
+        figures = zero_shot(trainer.encoder.eval(), data, features, config.split) | {"epochs": config.epochs}
+        write_json(options.out / "metrics.json", figures)
+        print(figures)
+
+
+if __name__ == "__main__":
+    run_script(main)
