@@ -3,8 +3,11 @@
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
-TITLES = {"gan": "GAN", "cls": "GAN-CLS", "int": "GAN-INT", "int-cls": "GAN-INT-CLS"}
+TITLES = {
+    "gan": "GAN", "cls": "GAN-CLS", "int": "GAN-INT", "int-cls": "GAN-INT-CLS", "skip-thought": "Skip-thought GAN",
+}  # fmt: skip
 VARIANTS = tuple(TITLES)
+REED = VARIANTS[:4]  # the paper's, which share their networks
 
 
 @dataclass(frozen=True)
@@ -13,7 +16,8 @@ class ModelConfig:
 
     `image_size` is 64, or 128 by one more stage. `text_size` is the length of a caption's
     embedding phi(t), `projection_size` of its compression inside G and D (Nt in the paper).
-    Without `joint_norm`, D has no batch norm where text and picture meet.
+    Without `joint_norm`, D has no batch norm where text and picture meet. `augmented` are the networks
+    of the skip-thought system (`t2i/augmented.py`).
     """
 
     image_size: int = 64
@@ -23,6 +27,7 @@ class ModelConfig:
     generator_channels: int = 128
     discriminator_channels: int = 64
     joint_norm: bool = True
+    augmented: bool = False
 
     def __post_init__(self):
         if self.image_size not in (64, 128):
@@ -32,6 +37,11 @@ class ModelConfig:
                 raise ValueError(f"{item.name} is {getattr(self, item.name)}; it must be at least 1.")
         if self.generator_channels % 2 or self.discriminator_channels % 4:
             raise ValueError("generator_channels must be even and discriminator_channels a multiple of 4.")
+
+    @property
+    def z_size(self) -> int:
+        """Length of the noise that G takes: z and, for conditioning augmentation, eps after it."""
+        return self.noise_size + (self.projection_size if self.augmented else 0)
 
 
 @dataclass(frozen=True)

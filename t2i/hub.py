@@ -6,7 +6,7 @@ from pathlib import Path
 
 HOME = Path(__file__).resolve().parent
 BUNDLED = (HOME.parent / "weights", HOME / "bundled")  # in a checkout, in an installed package
-FILES = ("*.safetensors", "config.json", "vocabulary.txt", "variants/*/config.json", "variants/*/vocabulary.txt", "photos/*")
+FILES = ("*.safetensors", "config.json", "vocabulary.txt", "variants/*/*", "photos/*")
 
 
 def find_snapshot(path_or_repo: str | Path | None = None, revision: str | None = None) -> Path:

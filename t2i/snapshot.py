@@ -6,7 +6,8 @@ text_encoder.safetensors    phi
 vocabulary.txt              words of phi, one a line, if it is a skip-thought encoder
 discriminator.safetensors   D, which tells how well a caption matches (optional)
 style_encoder.safetensors   S (optional)
-variants/VARIANT/           config.json and generator.safetensors of others to compare with (optional)
+variants/VARIANT/           config.json and generator.safetensors of others to compare with, and their text
+                            encoder if it is another one (optional)
 photos/                     photographs to try the style of (optional)
 """
 
@@ -19,8 +20,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
+from t2i.augmented import AugmentedDiscriminator, AugmentedGenerator
 from t2i.config import VARIANTS, SkipThoughtConfig, SnapshotConfig, TextEncoderConfig
 from t2i.models import Discriminator, Generator, StyleEncoder
+from t2i.networks import build_discriminator, build_generator
 from t2i.skip_thoughts import SkipThoughts, Vocabulary
 from t2i.text import CharCnnRnn
 
@@ -60,8 +63,8 @@ def load_weights(network: nn.Module, file: Path, assign: bool = False) -> nn.Mod
     return network.eval().requires_grad_(False)
 
 
-def load_generator(folder: Path, config: SnapshotConfig) -> Generator:
-    return load_weights(Generator(config.model), folder / GENERATOR)
+def load_generator(folder: Path, config: SnapshotConfig) -> Generator | AugmentedGenerator:
+    return load_weights(build_generator(config.model), folder / GENERATOR)
 
 
 def load_text_encoder(folder: Path, config: TextEncoderConfig | SkipThoughtConfig) -> TextEncoder:
@@ -81,8 +84,8 @@ def read_vocabulary(file: Path) -> Vocabulary:
         raise ValueError(f"{file} can't be read ({error}); download or export the snapshot again.") from error
 
 
-def load_discriminator(folder: Path, config: SnapshotConfig) -> Discriminator:
-    return load_weights(Discriminator(config.model), folder / DISCRIMINATOR)
+def load_discriminator(folder: Path, config: SnapshotConfig) -> Discriminator | AugmentedDiscriminator:
+    return load_weights(build_discriminator(config.model), folder / DISCRIMINATOR)
 
 
 def load_style_encoder(folder: Path, config: SnapshotConfig) -> StyleEncoder:

@@ -8,7 +8,7 @@ from threading import Lock
 import torch
 from PIL import Image
 from torch import Tensor
-from torch.nn.functional import normalize
+from torch.nn.functional import normalize, pad
 
 from t2i.config import SnapshotConfig
 from t2i.explanation import Explanation, WordEffect, difference
@@ -175,7 +175,9 @@ class Synthesizer:
         """
         captions = [captions] if isinstance(captions, str) else list(captions)
         phi = self.encode_text(captions)
-        z = normalize(self.encode_style(image)) * self.config.model.noise_size**0.5
+        sizes = self.config.model
+        z = normalize(self.encode_style(image)) * sizes.noise_size**0.5
+        z = pad(z, (0, sizes.z_size - sizes.noise_size))
         images = self.generate_from(z.expand(len(captions), -1), phi)
         for drawn, caption in zip(images, captions):
             drawn.info["parameters"] = parameters_text(caption, None, drawn.size, self.name, style="photograph")
@@ -220,11 +222,14 @@ class Synthesizer:
     def variants(self) -> dict[str, "Synthesizer"]:
         """The generators to compare that lie beside this one, by variant, in the order of VARIANTS.
 
-        They were trained alike but for the variant, and use this model's text encoder.
+        They use this model's text encoder, where they bring none of their own.
         """
         found = {}
         folders = variant_folders(self._folder) if self._folder else {}
         for variant, folder in folders.items():
+            if (folder / TEXT_ENCODER).exists():
+                found[variant] = Synthesizer.from_pretrained(folder, device=str(self.device))
+                continue
             config = read_config(folder)
             name = f"{config.name}@{digest(folder / GENERATOR)}"
             found[variant] = Synthesizer(
@@ -243,9 +248,9 @@ class Synthesizer:
 
     @torch.inference_mode()
     def generate_from(self, z: Tensor, phi: Tensor) -> list[Image.Image]:
-        """Pictures for noise (N, noise_size) and embeddings (N, text_size); ValueError for other shapes."""
+        """Pictures for noise (N, z_size) and embeddings (N, text_size); ValueError for other shapes."""
         sizes = self.config.model
-        want = {"z": (z, sizes.noise_size), "phi": (phi, sizes.text_size)}
+        want = {"z": (z, sizes.z_size), "phi": (phi, sizes.text_size)}
         for name, (value, size) in want.items():
             if value.ndim != 2 or value.shape[1] != size or len(value) != len(z):
                 raise ValueError(f"{name} has shape {tuple(value.shape)}; this model takes ({len(z)}, {size}).")
@@ -258,10 +263,10 @@ class Synthesizer:
             return self._generator(z, phi)
 
     def noise(self, seed: int) -> Tensor:
-        """z (noise_size,) of a seed, drawn on the CPU from N(0, 1)."""
+        """z (z_size,) of a seed, drawn on the CPU from N(0, 1)."""
         if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed <= MAX_SEED:
             raise ValueError(f"The seed is {seed!r}; give a whole number from 0 to {MAX_SEED}.")
-        return torch.randn(self.config.model.noise_size, generator=torch.Generator().manual_seed(seed))
+        return torch.randn(self.config.model.z_size, generator=torch.Generator().manual_seed(seed))
 
 
 def consecutive_seeds(first: int, count: int) -> list[int]:

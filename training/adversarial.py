@@ -1,24 +1,25 @@
 """One training step of the GANs: which pictures and texts D and G see, and what they learn from them."""
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from t2i.models import Discriminator, Generator, StyleEncoder
+from t2i.models import StyleEncoder
+from t2i.networks import build_discriminator, build_generator
 from training.augment import augment
 from training.batches import Batch, BatchSource
 from training.data import CaptionedImages
 from training.distributed import average_gradients, own_share, share_batch_norm
 from training.export import calibrate_batch_norm
 from training.loop import Trainer
-from training.losses import discriminator_loss, diversity_loss, generator_loss, style_loss
+from training.losses import conditioning_loss, discriminator_loss, diversity_loss, generator_loss, style_loss
 from training.memory import send
 from training.presets import GanConfig
 from training.randomness import step_noise, step_rng
 
-NOISE, CALIBRATION, REAL, FAKE, FAKE_FOR_G, SPECKLE = range(1, 7)  # streams of step-keyed randomness
+NOISE, CALIBRATION, REAL, FAKE, FAKE_FOR_G, SPECKLE, DROPOUT = range(1, 8)  # streams of step-keyed randomness
 STYLE_LR = 1e-3
-TERMS = ("diversity", "readable")
+TERMS = ("diversity", "readable", "kl")
 FAR_STEP = 10**9  # batches that no run reaches, for statistics and pictures of the data
 
 
@@ -35,9 +36,10 @@ class GanTrainer(Trainer):
             data, phi, config.batch_size, config.captions_per_image, config.image_size, config.seed, device
         )
         self.sizes = config.model(phi.shape[1])
+        self.smooth = config.smooth if config.augmented else 0.0
         torch.manual_seed(config.seed)
-        self.G = Generator(self.sizes).to(device, memory_format=torch.channels_last)
-        self.D = Discriminator(self.sizes).to(device, memory_format=torch.channels_last)
+        self.G = build_generator(self.sizes).to(device, memory_format=torch.channels_last)
+        self.D = build_discriminator(self.sizes).to(device, memory_format=torch.channels_last)
         share_batch_norm(self.G, self.D.trunk, self.D.joint)  # D.embed sees the text of all rows
         decay = 0.5 ** (config.batch_size / config.ema_images)
         self.ema = AveragedModel(self.G, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=False)
@@ -56,19 +58,21 @@ class GanTrainer(Trainer):
 
     def step(self, step: int) -> dict[str, Tensor]:
         self._set_learning_rate(step)
+        if self.sizes.augmented:
+            torch.manual_seed(int(step_rng(self.config.seed, step, DROPOUT).integers(2**62)) + self.share.rank)
         self.phase("batch")
         batch, own = self.source.draw(step, self.share), self.share.rows
         n = len(batch.images)
         text, pairs = self._text_for_G(batch)
         phi = text[own]
-        z = self._noise((len(phi), self.sizes.noise_size), step, NOISE)
+        z = self._noise((len(phi), self.sizes.z_size), step, NOISE)
         self.phase("G forward")
         with self._autocast():
             fakes = self.G(z, phi)
         self.phase("D forward")
         pictures, drawn = self._seen(batch.images, step, REAL), self._seen(fakes[:n].detach(), step, FAKE)
         real, wrong, fake = self._judge_for_D(pictures, drawn, batch.phi, batch.partner)
-        D_loss = discriminator_loss(real, fake, wrong if self.config.mismatched_text else None)
+        D_loss = discriminator_loss(real, fake, wrong if self.config.mismatched_text else None, self.smooth)
         self.phase("D backward and update")
         self._update(self.D_optimizer, D_loss)
         self.phase("D on G's pictures")
@@ -76,9 +80,9 @@ class GanTrainer(Trainer):
         with self._autocast():
             code, features = self.D.embed(text), self.D.trunk(self._seen(fakes, step, FAKE_FOR_G))
             logits = self.D.judge(features, code[own])
-        G_loss = generator_loss(logits.float())
+        G_loss = generator_loss(logits.float(), self.smooth)
         self.phase("G's other terms")
-        losses = {"D_loss": D_loss, "G_loss": G_loss} | self._terms(fakes, z, pairs, step)
+        losses = {"D_loss": D_loss, "G_loss": G_loss} | self._terms(fakes, z, phi, pairs, step)
         self.phase("G backward and update")
         asked = sum(getattr(self.config, name) * losses[name] for name in TERMS if name in losses)
         self._update(self.G_optimizer, G_loss + asked)
@@ -92,7 +96,7 @@ class GanTrainer(Trainer):
         means = {f"p_{k}": v.sigmoid().mean() for k, v in {"real": real, "wrong": wrong, "fake": fake}.items()}
         return losses | means
 
-    def _terms(self, fakes: Tensor, z: Tensor, pairs: tuple[slice, slice], step: int) -> dict[str, Tensor]:
+    def _terms(self, fakes: Tensor, z: Tensor, phi: Tensor, pairs: tuple[slice, slice], step: int) -> dict[str, Tensor]:
         """What G is asked for beside deceiving D, where the settings ask for it, by the setting's name.
 
         One backward pass serves S, too: its gradient is that of its own loss times the weight, and
@@ -108,7 +112,9 @@ class GanTrainer(Trainer):
             speckle = self._noise(fakes.shape, step, SPECKLE)
             with self._autocast():
                 read = self.S(fakes + self.config.speckle * speckle)
-            terms["readable"] = style_loss(read.float(), z)
+            terms["readable"] = style_loss(read.float(), z[:, : self.sizes.noise_size])
+        if self.sizes.augmented:
+            terms["kl"] = conditioning_loss(*self.G.condition(phi))
         return terms
 
     def _text_for_G(self, batch: Batch) -> tuple[Tensor, tuple[slice, slice]]:
@@ -168,14 +174,14 @@ class GanTrainer(Trainer):
         average_gradients(optimizer)
         optimizer.step()
 
-    def averaged_generator(self) -> Generator:
+    def averaged_generator(self) -> nn.Module:
         """The EMA of G with batch statistics of its own, ready to sample."""
-        generator = Generator(self.sizes).to(self.device, memory_format=torch.channels_last)
+        generator = build_generator(self.sizes).to(self.device, memory_format=torch.channels_last)
         generator.load_state_dict(self.ema.module.state_dict())
         calibrate_batch_norm(generator, self._calibration_batches())
         return generator
 
     def _calibration_batches(self, count: int = 32):
         for k in range(count):
-            z = step_noise((self.batch_size, self.sizes.noise_size), self.config.seed, k, CALIBRATION)
+            z = step_noise((self.batch_size, self.sizes.z_size), self.config.seed, k, CALIBRATION)
             yield z.to(self.device), self.source.draw(FAR_STEP + k).phi

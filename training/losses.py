@@ -19,21 +19,39 @@ def joint_embedding_loss(text: Tensor, image: Tensor) -> Tensor:
     return (hinges * off).sum() / len(scores) ** 2
 
 
-def discriminator_loss(real: Tensor, fake: Tensor, wrong: Tensor | None = None) -> Tensor:
+def discriminator_loss(real: Tensor, fake: Tensor, wrong: Tensor | None = None, smooth: float = 0.0) -> Tensor:
     """Cross-entropy of D's logits; Reed et al. 2016 (arXiv 1605.05396), algorithm 1.
 
     Without `wrong` (GAN): real -> 1, fake -> 0. With the logits of real images beside wrong text
-    (GAN-CLS), fake and wrong share the weight: each counts half.
+    (GAN-CLS), fake and wrong share the weight: each counts half. The labels lie `smooth` from 0 and 1.
     """
-    loss = F.softplus(-real).mean()
+    loss = _right(real, smooth)
     if wrong is None:
-        return loss + F.softplus(fake).mean()
-    return loss + (F.softplus(fake).mean() + F.softplus(wrong).mean()) / 2
+        return loss + _wrong(fake, smooth)
+    return loss + (_wrong(fake, smooth) + _wrong(wrong, smooth)) / 2
 
 
-def generator_loss(fake: Tensor) -> Tensor:
+def generator_loss(fake: Tensor, smooth: float = 0.0) -> Tensor:
     """Non-saturating: -log D(G(z, t)), mean over real and interpolated text alike (equation 5)."""
-    return F.softplus(-fake).mean()
+    return _right(fake, smooth)
+
+
+def _right(logits: Tensor, smooth: float) -> Tensor:
+    """Mean cross-entropy to the label 1 - smooth."""
+    return (F.softplus(-logits) + smooth * logits).mean()
+
+
+def _wrong(logits: Tensor, smooth: float) -> Tensor:
+    """Mean cross-entropy to the label smooth."""
+    return (F.softplus(logits) - smooth * logits).mean()
+
+
+def conditioning_loss(mean: Tensor, deviation: Tensor) -> Tensor:
+    """KL(N(mean, deviation^2) || N(0, 1)), mean over rows and dimensions.
+
+    Conditioning augmentation of Zhang et al. 2017 (arXiv 1612.03242), equation 2.
+    """
+    return ((mean.square() + deviation.square() - 1) / 2 - deviation.log()).mean()
 
 
 def diversity_loss(first: Tensor, second: Tensor, z_first: Tensor, z_second: Tensor, cells: int) -> Tensor:

@@ -54,11 +54,11 @@ class MatchTrainer(Trainer):
     """Photographs and frozen G's pictures of the same captions, each with right and wrong text."""
 
     def __init__(
-        self, generator: Generator, discriminator: Discriminator, noise_size: int, data: CaptionedImages,
+        self, generator: Generator, discriminator: Discriminator, z_size: int, data: CaptionedImages,
         phi: Tensor, held_out: CaptionedImages, held_out_phi: Tensor, config: MatchConfig, device: torch.device,
     ):  # fmt: skip
         """`data` and its captions' embeddings `phi` to train on, `held_out` of classes never trained on."""
-        self.config, self.device, self.batch_size, self.noise_size = config, device, config.batch_size, noise_size
+        self.config, self.device, self.batch_size, self.z_size = config, device, config.batch_size, z_size
         self.G = fold_batch_norm(generator.eval()).to(device).requires_grad_(False)
         self.D = discriminator.to(device, memory_format=torch.channels_last).requires_grad_(True).eval()
         size = data.images.shape[1]
@@ -70,7 +70,7 @@ class MatchTrainer(Trainer):
 
     def step(self, step: int) -> dict[str, Tensor]:
         batch = self.source.draw(step)
-        z = step_noise((self.batch_size, self.noise_size), self.config.seed, step, NOISE).to(self.device)
+        z = step_noise((self.batch_size, self.z_size), self.config.seed, step, NOISE).to(self.device)
         with torch.no_grad():
             drawn = self.G(z, batch.phi)
         code, losses = self.D.embed(batch.phi), {}
@@ -94,7 +94,7 @@ class MatchTrainer(Trainer):
         right = {"photographs": [], "drawn": []}
         for step in range(-(-HELD_OUT_IMAGES // self.batch_size)):
             batch = self.held_out.draw(step)
-            z = step_noise((self.batch_size, self.noise_size), self.config.seed, step, HELD_OUT).to(self.device)
+            z = step_noise((self.batch_size, self.z_size), self.config.seed, step, HELD_OUT).to(self.device)
             code = self.D.embed(batch.phi)
             for name, images in {"photographs": batch.images, "drawn": self.G(z, batch.phi)}.items():
                 features = self.D.trunk(images)
@@ -110,7 +110,7 @@ def build_trainer(data: CaptionedImages, model: Path, config: MatchConfig, devic
     parts = (data.split(config.split), data.split("test"))
     sets = (value for part in parts for value in (part, embed_captions(encoder, part)))
     networks = load_generator(model, sizes), load_discriminator(model, sizes)
-    return MatchTrainer(*networks, sizes.model.noise_size, *sets, config, torch.device(device))
+    return MatchTrainer(*networks, sizes.model.z_size, *sets, config, torch.device(device))
 
 
 def train_match(

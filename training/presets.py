@@ -17,6 +17,8 @@ class GanConfig:
     `diversity` weighs a term that keeps G from ignoring its noise, `readable` one that keeps the noise
     readable in the picture by a style encoder trained alongside, through noise of deviation `speckle`;
     `augment` shifts and partly hides what D sees. The paper has none of them.
+    Of the variant skip-thought alone: `smooth` is how far D's labels lie from 0 and 1, `kl` weighs how far
+    the text's distribution may lie from a standard normal one.
     """
 
     variant: str = "int-cls"
@@ -40,6 +42,8 @@ class GanConfig:
     readable: float = 0.0
     speckle: float = 0.1
     augment: bool = False
+    smooth: float = 0.1
+    kl: float = 2.0
     precision: str = "fp32"
     seed: int = 0
     tick_epochs: int = 5
@@ -55,9 +59,14 @@ class GanConfig:
             raise ValueError(f"--batch-size is {self.batch_size}; it must be at least 4.")
 
     @property
+    def augmented(self) -> bool:
+        """Whether the networks are those of the skip-thought system."""
+        return self.variant == "skip-thought"
+
+    @property
     def mismatched_text(self) -> bool:
         """The CLS switch: D also sees real images beside wrong text."""
-        return "cls" in self.variant
+        return "cls" in self.variant or self.augmented
 
     @property
     def interpolated_text(self) -> bool:
@@ -80,6 +89,7 @@ class GanConfig:
             generator_channels=self.generator_channels,
             discriminator_channels=self.discriminator_channels,
             joint_norm=self.joint_norm,
+            augmented=self.augmented,
         )
 
 
@@ -116,6 +126,11 @@ PRESETS = {
     "small": GanConfig(
         load_size=68, generator_channels=24, discriminator_channels=24, captions_per_image=1, epochs=40,
         halve_lr_epochs=40, diversity=0.2, readable=1.0, augment=True, precision="bf16",
+    ),
+    "skip-thought": GanConfig(
+        variant="skip-thought", load_size=68, generator_channels=48, discriminator_channels=48, captions_per_image=1,
+        epochs=140, halve_lr_epochs=1000, ema_images=50_000, anneal=0.15, readable=0.5, augment=True,
+        precision="bf16", tick_epochs=4,
     ),
     "smoke": GanConfig(generator_channels=8, discriminator_channels=8, batch_size=16, epochs=2, tick_epochs=1),
 }  # fmt: skip

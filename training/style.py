@@ -88,13 +88,13 @@ class StyleTrainer(Trainer):
         for group in self.optimizer.param_groups:
             share = min(step * n / self.config.images, 1)
             group["lr"] = self.config.lr * (1 + math.cos(math.pi * share)) / 2
-        z = step_noise((n, self.sizes.noise_size), seed, step, NOISE).to(self.device)
+        z = step_noise((n, self.sizes.z_size), seed, step, NOISE).to(self.device)
         images = self.draw(z, self._text(n, step_rng(seed, step, TEXT)))
         count = round(self.config.photographs * n)
         images[:count] = recolour(self._photographs(count, step_rng(seed, step, PHOTOGRAPHS)), images[:count])
         with self._autocast():
             read = self.S(images)
-        loss = style_loss(read.float(), z)
+        loss = style_loss(read.float(), z[:, : self.sizes.noise_size])
         check_finite(step, loss=loss)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -134,11 +134,12 @@ class StyleTrainer(Trainer):
         self.S.eval()
         rng = step_rng(self.config.seed, 0, HELD_OUT)
         rows = torch.from_numpy(rng.integers(len(self.held_out), size=count)).to(self.device)
-        z = torch.from_numpy(rng.standard_normal((count, self.sizes.noise_size), dtype=np.float32)).to(self.device)
+        z = torch.from_numpy(rng.standard_normal((count, self.sizes.z_size), dtype=np.float32)).to(self.device)
         parts = zip(z.split(64), self.held_out[rows].float().split(64))
         pictures = (self.G(noise, phi).add(1).mul(127.5).round().div(127.5).sub(1) for noise, phi in parts)
         read = torch.cat([self.S(picture) for picture in pictures])
         self.S.train()
+        z = z[:, : self.sizes.noise_size]
         return 1 - float((read - z).square().sum() / (z - z.mean(0)).square().sum())
 
 
