@@ -21,7 +21,7 @@ from PIL import Image
 
 from t2i.animation import write_frames
 from t2i.config import TITLES
-from t2i.images import labelled_grid, parameters_text, read_parameters, save_png
+from t2i.images import labelled_grid, parameters_text, read_model, read_parameters, save_png
 from t2i.interpolation import steps_between
 from t2i.photos import open_photo, to_square
 from t2i.server import text_route
@@ -52,6 +52,7 @@ LEARNT_FROM = {
     "cls": "D also learns to refuse a photograph with a wrong caption",
     "int": "G also learns from captions that lie between two others",
     "int-cls": "D and G learn both of these",
+    "skip-thought": "other networks: sentences read by skip-thoughts, blurred a little before G sees them",
 }
 
 DRAWING = {  # all calls of the model take turns; validators see values as they were sent
@@ -68,7 +69,8 @@ IN_BROWSER = {"api_visibility": "private"}
 HEADER = """# Flowers from a sentence
 Describe a flower in English and a small neural network paints it, {size} by {size} pixels, after
 [Reed et al. 2016](https://arxiv.org/abs/1605.05396). The sentence says what to paint, the seed decides all the rest:
-the same two give the same picture again. Model: `{name}`"""
+the same two give the same picture again."""
+PICKER = "Who paints on all tabs but Compare; each answers to the same captions and seeds"
 
 HINT = "Click a picture to see it large, to download it, and to put its caption and seed into the boxes."
 
@@ -91,7 +93,7 @@ sentence and with others. It is not always right: it has seen flowers of 82 kind
 
 COMPARE = """The paper's four ways to train, side by side: **the same sentence, the same noise, the same networks.**
 They differ only in what the judge D and the painter G learn from. These networks are smaller than those of the other
-tabs, and were trained for less long."""
+tabs, and were trained for less long. The skip-thought GAN is another system, with a text encoder of its own."""
 NO_VARIANTS = """These weights come alone. Put the other variants beside them as `variants/gan`, `variants/cls`,
 `variants/int` and `variants/int-cls`, each with `config.json` and `generator.safetensors`, to compare them here."""
 
@@ -114,9 +116,9 @@ COUNT = f"""caption => {{
 }}"""
 
 # The clipboard is closed to pages that are not served over https; the link then stands there to be copied.
-SHARE = """async (caption, seed) => {
+SHARE = """async (caption, seed, model) => {
     const link = new URL(location.pathname, location.origin);
-    link.search = new URLSearchParams({caption, seed});
+    link.search = new URLSearchParams({caption, seed, model});
     let label = "Link to these pictures";
     try { await navigator.clipboard.writeText(link.href); label += ": copied"; } catch { }
     return {__type__: "update", value: link.href, label};
@@ -137,7 +139,8 @@ WORDS = """<p class="sentence">${(() => { SAFE
     </li>`).join("");
 })()}</ol>""".replace("SAFE", SAFE)
 BARS = """<ol class="bars">${(() => { SAFE
-    return (value ?? []).map((m, k) => `<li class="${k ? "" : "own"}" style="--weight: ${m.weight}">
+    if (!value?.length) return "<li>This model comes without its judge.</li>";
+    return value.map((m, k) => `<li class="${k ? "" : "own"}" style="--weight: ${m.weight}">
         <span>${k ? "" : "<b>its own:</b> "}${safe(m.caption)}</span><span>${(100 * m.match).toFixed(1)}%</span>
         <span class="bar" aria-hidden="true"></span>
     </li>`).join("");
@@ -151,6 +154,7 @@ MATCH_SCHEMA = {"caption": TEXT, "match": NUMBER, "weight": NUMBER}
 CSS = """
 .gradio-container {width: 100%; max-width: 1120px !important; margin: 0 auto !important}
 .gradio-container main, .gradio-container .column {min-width: 0}
+#model {max-width: 46em}
 #header h1 {font-weight: 650; letter-spacing: -0.02em; margin-bottom: 0.3em}
 #header p, #footer p, .lead p {max-width: 46em; line-height: 1.55}
 #footer {border-top: 1px solid var(--border-color-primary); padding-top: 1em; font-size: 0.9em}
@@ -253,15 +257,18 @@ def build(synth: Synthesizer) -> gr.Blocks:
     """The page for one model, every tab's first pictures already drawn."""
     endpoints = Endpoints(synth)
     with gr.Blocks(title="Flowers from a sentence", analytics_enabled=False, delete_cache=(3600, 3600)) as page:
-        gr.Markdown(HEADER.format(size=synth.config.model.image_size, name=synth.name), elem_id="header")
+        gr.Markdown(HEADER.format(size=synth.config.model.image_size), elem_id="header")
+        choices = [(title, name) for name, title in endpoints.titles.items()]
+        model = gr.Dropdown(choices, value=synth.name, label="Model", info=PICKER, filterable=False, elem_id="model")
         with gr.Tabs():
-            for tab in (generate_tab, interpolate_tab, style_tab, grid_tab, explain_tab, compare_tab):
-                tab(endpoints)
+            for tab in (generate_tab, interpolate_tab, style_tab, grid_tab, explain_tab):
+                tab(endpoints, model)
+            compare_tab(endpoints)
         gr.Markdown(FOOTER, elem_id="footer")
     return page.queue(max_size=32, api_open=False)
 
 
-def generate_tab(endpoints: "Endpoints") -> None:
+def generate_tab(endpoints: "Endpoints", model: gr.Dropdown) -> None:
     """One caption and a seed to pictures with consecutive seeds; links, dropped pictures, this visit's pictures."""
     examples = endpoints.examples
     first = endpoints.generate(examples[0], FIRST_SEED, FIRST_COUNT)
@@ -292,26 +299,29 @@ def generate_tab(endpoints: "Endpoints") -> None:
 
     typed = partial(gr.on, [caption.submit, button.click])
     picked = samples.click(lambda row: row[0], samples, caption, **AT_ONCE).then
-    restored = dropped.upload(restore, dropped, [caption, seed, renew], **QUIETLY).success
+    settings = [caption, seed, renew, model]
+    restored = dropped.upload(endpoints.restore, dropped, settings, **QUIETLY).success
+    drawing = {
+        "fn": endpoints.generate, "inputs": [caption, seed, count, model], "outputs": pictures, **DRAWING,
+        "validator": checks(readable, WHOLE_SEED, whole("number of pictures", 1, MAX_COUNT), endpoints.known),
+    }  # fmt: skip
     for event, endpoint in (
         (typed, {"api_name": "generate"}),
         (picked, {"api_visibility": "private"}),
         (restored, {"api_visibility": "private"}),
     ):
-        event(None, [seed, renew], [seed, pictures], js=NEXT_SEED, **IN_BROWSER).then(
-            endpoints.generate, [caption, seed, count], pictures, **DRAWING, **endpoint,
-            validator=checks(readable, WHOLE_SEED, whole("number of pictures", 1, MAX_COUNT)),
-        )  # fmt: skip
+        event(None, [seed, renew], [seed, pictures], js=NEXT_SEED, **IN_BROWSER).then(**drawing, **endpoint)
+    model.input(api_visibility="private", **drawing)
     dropped.change(None, None, dropped, js="() => null", **IN_BROWSER)
     caption.change(None, caption, note, js=COUNT, **IN_BROWSER)
-    share.click(None, [caption, seed], link, js=SHARE, **IN_BROWSER)
-    gr.on(None, endpoints.open_link, link, [caption, seed, renew, pictures], js=OPENED, **QUIETLY)
+    share.click(None, [caption, seed, model], link, js=SHARE, **IN_BROWSER)
+    gr.on(None, endpoints.open_link, link, [*settings, pictures], js=OPENED, **QUIETLY)
     pictures.change(remember, [pictures, history], history, **AT_ONCE)
     for clicked in (pictures, history):
-        clicked.select(reuse, clicked, [caption, seed, renew], **QUIETLY)
+        clicked.select(endpoints.reuse, clicked, settings, **QUIETLY)
 
 
-def interpolate_tab(endpoints: "Endpoints") -> None:
+def interpolate_tab(endpoints: "Endpoints", model: gr.Dropdown) -> None:
     """Between two captions and two seeds: live, as a strip, as an animation."""
     one, other = endpoints.examples[1], endpoints.examples[3]  # as a rule of different colours
     with gr.Tab("Interpolate"):
@@ -352,27 +362,30 @@ def interpolate_tab(endpoints: "Endpoints") -> None:
     ends = [caption_a, caption_b, walk, seed, to_seed]
     end_checks = (readable, readable, one_of("walk", WALKS), WHOLE_SEED, WHOLE_SEED)
     moved = {
-        "fn": endpoints.blend, "inputs": [caption_a, caption_b, amount, seed, to_seed, noise_amount],
+        "fn": endpoints.blend, "inputs": [caption_a, caption_b, amount, seed, to_seed, noise_amount, model],
         "outputs": [picture, refusal], "trigger_mode": "always_last", "queue": False, "show_progress": "hidden",
         "preprocess": False, "postprocess": False,
     }  # fmt: skip
-    changes = [c.input for c in (amount, noise_amount, seed, to_seed)] + [caption_a.change, caption_b.change]
+    changes = [c.input for c in (amount, noise_amount, seed, to_seed, model)] + [caption_a.change, caption_b.change]
     gr.on(changes, api_name="blend", api_visibility="undocumented", **moved)
     reset.click(None, None, [amount, noise_amount], js=RESET, **IN_BROWSER).then(api_visibility="private", **moved)
     swap.click(None, [caption_a, caption_b, amount], [caption_a, caption_b, amount], js=SWAP, **IN_BROWSER)
     gr.on(
-        [button.click, caption_a.submit, caption_b.submit], endpoints.interpolate, [*ends, steps], strip, **DRAWING,
-        validator=checks(*end_checks, whole("number of steps", MIN_STEPS, MAX_STEPS)), api_name="interpolate",
+        [button.click, caption_a.submit, caption_b.submit], endpoints.interpolate,
+        [*ends, steps, model], strip, **DRAWING, api_name="interpolate",
+        validator=checks(*end_checks, whole("number of steps", MIN_STEPS, MAX_STEPS), endpoints.known),
     )  # fmt: skip
     exporting = export.click(
-        endpoints.export, [*ends, frames, kind], [preview, download], preprocess=False, show_progress="hidden",
-        validator=checks(*end_checks, whole("number of frames", MIN_FRAMES, MAX_FRAMES), one_of("format", FORMATS)),
+        endpoints.export, [*ends, frames, kind, model], [preview, download], preprocess=False, show_progress="hidden",
+        validator=checks(
+            *end_checks, whole("number of frames", MIN_FRAMES, MAX_FRAMES), one_of("format", FORMATS), endpoints.known
+        ),
         api_visibility="private", concurrency_id="export", concurrency_limit=2,
     )  # fmt: skip
     cancel.click(None, cancels=exporting).then(cancelled, None, [preview, download], **AT_ONCE)
 
 
-def style_tab(endpoints: "Endpoints") -> None:
+def style_tab(endpoints: "Endpoints", model: gr.Dropdown) -> None:
     """A photograph's style under its own caption and under others."""
     with gr.Tab("Style transfer", elem_id="style"):
         if not endpoints.synth.has_style:
@@ -402,8 +415,8 @@ def style_tab(endpoints: "Endpoints") -> None:
         pictures = gallery(first, "In this style", elem_id="styled")
 
     values = {
-        "fn": endpoints.transfer_style, "inputs": [photo, caption, others], "outputs": pictures,
-        "validator": checks(uploaded, readable, readable_lines), **DRAWING,
+        "fn": endpoints.transfer_style, "inputs": [photo, caption, others, model], "outputs": pictures,
+        "validator": checks(uploaded, readable, readable_lines, endpoints.known), **DRAWING,
     }  # fmt: skip
     gr.on([button.click, caption.submit], api_name="transfer_style", **values)
     photo.upload(api_visibility="private", **values)
@@ -411,7 +424,7 @@ def style_tab(endpoints: "Endpoints") -> None:
     chosen.then(api_visibility="private", **values)
 
 
-def grid_tab(endpoints: "Endpoints") -> None:
+def grid_tab(endpoints: "Endpoints", model: gr.Dropdown) -> None:
     """Captions by seeds in one labelled picture."""
     captions = "\n".join(endpoints.examples[:4])
     with gr.Tab("Grid"):
@@ -429,12 +442,12 @@ def grid_tab(endpoints: "Endpoints") -> None:
         )
 
     button.click(
-        endpoints.grid, [rows, seed, count], grid, **DRAWING, api_visibility="private",
-        validator=checks(readable_lines, WHOLE_SEED, whole("number of seeds", 1, MAX_COLUMNS)),
+        endpoints.grid, [rows, seed, count, model], grid, **DRAWING, api_visibility="private",
+        validator=checks(readable_lines, WHOLE_SEED, whole("number of seeds", 1, MAX_COLUMNS), endpoints.known),
     )  # fmt: skip
 
 
-def explain_tab(endpoints: "Endpoints") -> None:
+def explain_tab(endpoints: "Endpoints", model: gr.Dropdown) -> None:
     """What each word does to a picture, and what D thinks of it."""
     first = endpoints.examples[4]
     shown, effects, scores = endpoints.explain(first, LONE_SEED)
@@ -454,8 +467,8 @@ def explain_tab(endpoints: "Endpoints") -> None:
             matches = from_values(BARS, MATCH_SCHEMA, scores, elem_id="matches", label="Matches")
 
     gr.on(
-        [button.click, caption.submit], endpoints.explain, [caption, seed], [picture, words, matches], **DRAWING,
-        validator=checks(readable, WHOLE_SEED), api_name="explain",
+        [button.click, caption.submit], endpoints.explain, [caption, seed, model], [picture, words, matches], **DRAWING,
+        validator=checks(readable, WHOLE_SEED, endpoints.known), api_name="explain",
     )  # fmt: skip
 
 
@@ -536,10 +549,20 @@ class Endpoints:
 
     def __init__(self, synth: Synthesizer):
         self.synth = synth
+        self.models = {model.name: model for model in (synth, *synth.variants.values())}
+        self.titles = {model.name: f"{model.config.title} ({model.name})" for model in synth.variants.values()}
+        self.titles = {synth.name: f"{synth.config.title}, the largest ({synth.name})"} | self.titles
+        self.known = one_of("model", self.models)
         self.examples = list(dict.fromkeys([*synth.examples, *EXAMPLES]))[:NUM_EXAMPLES]
 
+    def model(self, name: str) -> Synthesizer:
+        """The model of that name; without one, the page's own."""
+        if name and name not in self.models:
+            raise ValueError(f"There is no model {name[:60]!r} here; choose one of {', '.join(self.models)}.")
+        return self.models[name or self.synth.name]
+
     @one_sentence()
-    def generate(self, caption: str, seed: int, count: int) -> Pictures:
+    def generate(self, caption: str, seed: int, count: int, model: str = "") -> Pictures:
         """Draw `count` pictures of a flower, with the seeds `seed`, `seed` + 1 and so on.
 
         The same caption and seed give the same picture. Each is a PNG whose text field
@@ -549,15 +572,18 @@ class Endpoints:
             caption: a description in English, at most 201 characters
             seed: whole number from 0 to 4294967295; after the last comes 0
             count: number of pictures, 1 to 16
+            model: who draws, as a picture's `parameters` name it
         Returns:
             the pictures, each with its seed as caption
         """
         seeds = consecutive_seeds(seed, count)
-        images = self.synth.generate(caption, seeds)
+        images = self.model(model).generate(caption, seeds)
         return [(keep(image, f"{slug(caption)}-seed-{s}"), f"seed {s}") for image, s in zip(images, seeds)]
 
     @one_sentence()
-    def interpolate(self, caption_a: str, caption_b: str, walk: str, seed: int, to_seed: int, steps: int) -> Pictures:
+    def interpolate(
+        self, caption_a: str, caption_b: str, walk: str, seed: int, to_seed: int, steps: int, model: str = ""
+    ) -> Pictures:
         """Draw the way from one flower to another in `steps` pictures, the ends included.
 
         Parameters:
@@ -568,11 +594,12 @@ class Endpoints:
             seed: whole number from 0 to 4294967295
             to_seed: whole number from 0 to 4294967295; not used by "sentences"
             steps: number of pictures, 2 to 16
+            model: who draws, as a picture's `parameters` name it
         Returns:
             the pictures in order, each with how far it has come
         """
         caption_b, to_seed = walk_end(caption_a, caption_b, walk, to_seed)
-        images = self.synth.interpolate(caption_a, caption_b, steps, seed, to_seed)
+        images = self.model(model).interpolate(caption_a, caption_b, steps, seed, to_seed)
         name = f"{slug(caption_a)}-to-{slug(caption_b)}-seed-{seed}"
         return [
             (keep(image, f"{name}-step-{k}"), f"{amount:.0%}")
@@ -580,32 +607,38 @@ class Endpoints:
         ]
 
     @one_sentence()
-    def transfer_style(self, photo: dict, caption: str, captions: str) -> Pictures:
+    def transfer_style(self, photo: dict, caption: str, captions: str, model: str = "") -> Pictures:
         """Paint flowers in the style of a photograph: turned, sized and set before a background like there.
 
         Parameters:
             photo: a photograph of a flower; its middle square is what the model sees
             caption: a description of the photograph, in English, at most 201 characters
             captions: descriptions of the flowers to paint, one a line, at most 8
+            model: who paints, as a picture's `parameters` name it; it must have a style encoder
         Returns:
             the square that the model sees, what it paints of the photograph's own caption, and each of `captions`
         """
+        synth = self.model(model)
+        if not synth.has_style:
+            able = ", ".join(self.titles[name] for name, other in self.models.items() if other.has_style)
+            raise ValueError(f"This model has no style encoder; choose another one above: {able}.")
         image = open_photo(photo["path"])
         wanted = [caption, *lines(captions)]
-        images = self.synth.transfer_style(image, wanted)
-        square = to_square(image, self.synth.config.model.image_size)
+        images = synth.transfer_style(image, wanted)
+        square = to_square(image, synth.config.model.image_size)
         return [
             (keep(square, "photograph"), "what the model sees"),
             *((keep(image, f"{slug(text)}-style"), text) for image, text in zip(images, wanted)),
         ]
 
     @one_sentence()
-    def explain(self, caption: str, seed: int) -> tuple[str, list[dict], list[dict]]:
+    def explain(self, caption: str, seed: int, model: str = "") -> tuple[str, list[dict], list[dict]]:
         """Show which words of a caption matter, by painting the flower without each of them.
 
         Parameters:
             caption: a description in English of two words or more, at most 201 characters
             seed: whole number from 0 to 4294967295
+            model: who draws, as a picture's `parameters` name it
         Returns:
             the picture of the whole caption
             for each word the picture without it, how much that changes (mean distance of the colours, 0 to 1), and
@@ -613,7 +646,7 @@ class Endpoints:
             how well the discriminator finds that this caption, and others after it, match the picture, 0 to 1, and
             the weight of each among them
         """
-        found = self.synth.explain(caption, seed)
+        found = self.model(model).explain(caption, seed)
         largest, best = max(e.change for e in found.words) or 1, max(found.scores.values(), default=0) or 1
         words = [
             {
@@ -631,35 +664,46 @@ class Endpoints:
         return keep(found.image, f"{slug(caption)}-seed-{seed}"), words, matches
 
     def blend(
-        self, caption_a: str, caption_b: str, amount: float, seed: int, to_seed: int, noise_amount: float
+        self, caption_a: str, caption_b: str, amount: float, seed: int, to_seed: int, noise_amount: float, model: str
     ) -> tuple[dict, str]:
         """The live picture, small enough to travel in the answer itself, and what is wrong if there is none.
 
         Events that skip the queue, as this must to keep up, skip its validators, too.
         """
         verdicts = check_blend(caption_a, caption_b, amount, seed, to_seed, noise_amount)
+        verdicts.append(self.known(model))
         refused = [verdict["message"] for verdict in verdicts if not verdict["is_valid"]]
         if refused:
             return gr.skip(), refused[0]
         to_seed = to_seed if noise_amount else None
-        image = self.synth.blend(caption_a, caption_b, amount, seed, to_seed, noise_amount)
+        image = self.model(model).blend(caption_a, caption_b, amount, seed, to_seed, noise_amount)
         file = BytesIO()
         save_png(image, file, image.info["parameters"])
         url = f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
         return {"path": None, "url": url, "orig_name": f"between-seed-{seed}.png"}, ""
 
     def export(
-        self, caption_a: str, caption_b: str, walk: str, seed: int, to_seed: int, frames: int, kind: str
+        self,
+        caption_a: str,
+        caption_b: str,
+        walk: str,
+        seed: int,
+        to_seed: int,
+        frames: int,
+        kind: str,
+        model: str = "",
     ) -> Iterator[tuple[str, gr.DownloadButton]]:
         """An animation of the walk there and back: a progress bar for each frame, then the file.
 
         Stopped between two frames, it leaves nothing behind.
         """
+        synth = self.model(model)
         last, to_seed = walk_end(caption_a, caption_b, walk, to_seed)
         way = steps_between(frames)
         way += way[-2:0:-1]
-        images = (self.synth.blend(caption_a, last, t, seed, to_seed, t) for t in way)
-        comment = parameters_text(f"{caption_a} ... {last}", seed, (64, 64), self.synth.name)
+        images = (synth.blend(caption_a, last, t, seed, to_seed, t) for t in way)
+        size = synth.config.model.image_size
+        comment = parameters_text(f"{caption_a} ... {last}", seed, (size, size), synth.name)
         with one_sentence(), tempfile.TemporaryDirectory() as folder:
             file = Path(folder, f"{slug(caption_a)}-to-{slug(last)}-seed-{seed}.{kind}")
             with closing(write_frames(images, file, FPS, comment)) as counts:
@@ -669,13 +713,13 @@ class Endpoints:
         yield playing(kept), gr.DownloadButton(value=kept, interactive=True)
 
     @one_sentence()
-    def grid(self, captions: str, seed: int, count: int) -> str:
+    def grid(self, captions: str, seed: int, count: int, model: str = "") -> str:
         """A labelled PNG with a row for each caption and a column for each seed."""
-        rows, seeds = lines(captions), consecutive_seeds(seed, count)
-        images = [image for caption in rows for image in self.synth.generate(caption, seeds)]
+        synth, rows, seeds = self.model(model), lines(captions), consecutive_seeds(seed, count)
+        images = [image for caption in rows for image in synth.generate(caption, seeds)]
         grid = labelled_grid(images, rows, [f"seed {s}" for s in seeds])
         grid.info["parameters"] = parameters_text(
-            "\n".join(rows), None, grid.size, self.synth.name, seeds=f"{seeds[0]} to {seeds[-1]}"
+            "\n".join(rows), None, grid.size, synth.name, seeds=f"{seeds[0]} to {seeds[-1]}"
         )
         return keep(grid, f"{len(rows)}-captions-seeds-{seeds[0]}-to-{seeds[-1]}")
 
@@ -687,15 +731,45 @@ class Endpoints:
         return [(keep(image, f"{slug(caption)}-{variant}-seed-{s}"), f"seed {s}") for image, s in zip(images, seeds)]
 
     @one_sentence()
-    def open_link(self, search: str) -> tuple[str, int, bool, Pictures]:
-        """Caption, seed and pictures that a link asks for; nothing changes where it asks for none."""
+    def open_link(self, search: str) -> tuple[str, int, bool, str, Pictures]:
+        """Caption, seed, model and pictures that a link asks for; nothing changes where it asks for none.
+
+        A model that is no longer here is stood in for by the page's own.
+        """
         asked = parse_qs(search.removeprefix("?"), keep_blank_values=True)
         if not {"caption", "seed"} & asked.keys():
             return gr.skip()
         caption, seed = asked.get("caption", self.examples)[0], asked.get("seed", [str(FIRST_SEED)])[0]
         if not re.fullmatch("[0-9]{1,10}", seed) or int(seed) > MAX_SEED:
             raise ValueError(f"The link's seed is {seed[:20]!r}; it must be a whole number from 0 to {MAX_SEED}.")
-        return caption, int(seed), False, self.generate(caption, int(seed), FIRST_COUNT)
+        model = asked.get("model", [""])[0]
+        if model not in self.models:
+            if model:
+                gr.Warning("The link's model is no longer here; this page's own drew these pictures.")
+            model = self.synth.name
+        return caption, int(seed), False, model, self.generate(caption, int(seed), FIRST_COUNT, model)
+
+    def reuse(self, pictures: Pictures, event: gr.SelectData) -> tuple[str, int, bool, str]:
+        """Caption, seed and model of the picture clicked, as its file tells them; the seed then stays."""
+        try:
+            with Image.open(pictures[event.index][0]) as image:
+                return *read_parameters(image), False, self.drawn_by(image)
+        except FileNotFoundError as error:
+            raise gr.Error("This picture is no longer kept here; draw it again.", print_exception=False) from error
+
+    @one_sentence()
+    def restore(self, file: str) -> tuple[str, int, bool, str]:
+        """Caption, seed and model of a picture from here, as its text tells them; the seed then stays."""
+        image = open_photo(file)
+        found = read_parameters(image)
+        if found is None:
+            raise ValueError("This picture does not tell its caption and seed; drop a PNG that was downloaded here.")
+        return *found, False, self.drawn_by(image)
+
+    def drawn_by(self, image: Image.Image) -> str | dict:
+        """The model that a picture names, if it is here; otherwise the choice stays as it is."""
+        name = read_model(image)
+        return name if name in self.models else gr.skip()
 
 
 def keep(image: Image.Image, name: str) -> str:
@@ -817,25 +891,6 @@ def remember(pictures: Pictures | None, history: Pictures | None) -> Pictures:
     """This visit's pictures, the newest first."""
     known = {file for file, _ in history or []}
     return [*(p for p in pictures or [] if p[0] not in known), *(history or [])][:REMEMBERED]
-
-
-def reuse(pictures: Pictures, event: gr.SelectData) -> tuple[str, int, bool]:
-    """Caption and seed of the picture clicked, as its file tells them; the seed then stays."""
-    try:
-        with Image.open(pictures[event.index][0]) as image:
-            caption, seed = read_parameters(image)
-    except FileNotFoundError as error:
-        raise gr.Error("This picture is no longer kept here; draw it again.", print_exception=False) from error
-    return caption, seed, False
-
-
-@one_sentence()
-def restore(file: str) -> tuple[str, int, bool]:
-    """Caption and seed of a picture from here, as its text tells them; the seed then stays."""
-    found = read_parameters(open_photo(file))
-    if found is None:
-        raise ValueError("This picture does not tell its caption and seed; drop a PNG that was downloaded here.")
-    return *found, False
 
 
 @one_sentence()

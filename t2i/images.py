@@ -116,3 +116,10 @@ def read_parameters(image: Image.Image) -> tuple[str, int] | None:
     text = image.info.get("parameters")
     match = re.fullmatch(r"(?s)(.*)\nSeed: (\d+), .*", text) if isinstance(text, str) else None
     return (match[1], int(match[2])) if match else None
+
+
+def read_model(image: Image.Image) -> str | None:
+    """Name of the model that drew a PNG that we wrote, None if it tells none."""
+    text = image.info.get("parameters")
+    match = re.search(r"\n(?:Seed: \d+, )?Size: \d+x\d+, Model: ([^,\n]+)", text) if isinstance(text, str) else None
+    return match[1] if match else None

@@ -12,9 +12,12 @@ from app_server import PHOTO, serve
 from PIL import Image, ImageDraw
 
 from t2i import Synthesizer
-from t2i.config import VARIANTS, ModelConfig, SnapshotConfig, TextEncoderConfig
-from t2i.models import Discriminator, Generator, StyleEncoder
-from t2i.snapshot import CONFIG, GENERATOR, PHOTOS, STYLE_ENCODER, VARIANTS_FOLDER, read_config
+from t2i.augmented import AugmentedDiscriminator
+from t2i.config import REED, ModelConfig, SkipThoughtConfig, SnapshotConfig, TextEncoderConfig
+from t2i.models import Discriminator, StyleEncoder
+from t2i.networks import build_generator
+from t2i.skip_thoughts import END, UNKNOWN, SkipThoughts, Vocabulary
+from t2i.snapshot import CONFIG, DISCRIMINATOR, GENERATOR, PHOTOS, STYLE_ENCODER, VARIANTS_FOLDER, read_config
 from t2i.text import CharCnnRnn
 from training.data import load_data
 from training.export import save_network, write_snapshot
@@ -57,19 +60,30 @@ def full_snapshot(snapshot, tmp_path_factory) -> Path:
     shutil.copytree(snapshot, folder)
     config = read_config(folder)
     save_network(StyleEncoder(config.model), folder / STYLE_ENCODER)
-    for variant in VARIANTS:
+    for variant in REED:
         own = folder / VARIANTS_FOLDER / variant
         own.mkdir(parents=True)
         write_json(own / CONFIG, replace(config, name=f"tiny-{variant}", variant=variant).to_json())
         save_network(bold(config), own / GENERATOR)
+    write_skip_thought(folder / VARIANTS_FOLDER / "skip-thought")
     (folder / PHOTOS).mkdir()
     photograph().save(folder / PHOTOS / PHOTO)
     return folder
 
 
-def bold(config: SnapshotConfig) -> Generator:
+def write_skip_thought(folder: Path) -> None:
+    """A snapshot of untrained, tiny networks of the skip-thought system."""
+    words = sorted({word for caption in EXAMPLES for word in caption.split()})
+    encoder = SkipThoughts(SkipThoughtConfig(len(words) + 2, 16, 24, 24), Vocabulary([END, UNKNOWN, *words]))
+    model = ModelConfig(text_size=48, generator_channels=8, discriminator_channels=8, augmented=True)
+    config = SnapshotConfig("tiny-skip-thought", "skip-thought", model, encoder.config, EXAMPLES)
+    write_snapshot(folder, config, bold(config), encoder, AugmentedDiscriminator(model))
+    (folder / DISCRIMINATOR).unlink()  # as bundled: the page's other variants have none
+
+
+def bold(config: SnapshotConfig) -> torch.nn.Module:
     """Untrained networks draw grey; let captions and seeds show."""
-    generator = Generator(config.model)
+    generator = build_generator(config.model)
     for module in generator.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             module.weight.data.mul_(4)

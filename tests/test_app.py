@@ -30,8 +30,9 @@ from t2i.text import clean_caption
 
 OTHER = "a blue flower with five petals"
 PICTURES = "list[dict(image: filepath, caption: str | None) | dict(video: filepath, caption: str | None)]"
+MODEL = "Literal of the models' names"
 ENDPOINTS = {  # the public API: what people's programs rely on
-    "/generate": ({"caption": "str", "seed": "int", "count": "int"}, [PICTURES]),
+    "/generate": ({"caption": "str", "seed": "int", "count": "int", "model": MODEL}, [PICTURES]),
     "/interpolate": (
         {
             "caption_a": "str",
@@ -40,12 +41,16 @@ ENDPOINTS = {  # the public API: what people's programs rely on
             "seed": "int",
             "to_seed": "int",
             "steps": "int",
+            "model": MODEL,
         },
         [PICTURES],
     ),
-    "/transfer_style": ({"photo": "filepath", "caption": "str", "captions": "str"}, [PICTURES]),
+    "/transfer_style": (
+        {"photo": "filepath", "caption": "str", "captions": "str", "model": MODEL},
+        [PICTURES],
+    ),
     "/explain": (
-        {"caption": "str", "seed": "int"},
+        {"caption": "str", "seed": "int", "model": MODEL},
         [
             "filepath",
             "list[dict(word: str, change: float, weight: float, image: dict(path: str, url: str))]",
@@ -87,11 +92,16 @@ def pixels(images: list[Image.Image]) -> list[bytes]:
     return [image.tobytes() for image in images]
 
 
-def test_exactly_four_endpoints_are_public_and_typed(client):
+def test_exactly_four_endpoints_are_public_and_typed(client, synth):
+    names = ", ".join(f"'{model.name}'" for model in (synth, *synth.variants.values()))
+
+    def model_or(kind: str) -> str:
+        return MODEL if kind == f"Literal[{names}]" else kind
+
     found = client.view_api(return_format="dict")["named_endpoints"]
     types = {
         name: (
-            {p["parameter_name"]: p["python_type"]["type"] for p in endpoint["parameters"]},
+            {p["parameter_name"]: model_or(p["python_type"]["type"]) for p in endpoint["parameters"]},
             [value["python_type"]["type"] for value in endpoint["returns"]],
         )
         for name, endpoint in found.items()
@@ -113,6 +123,22 @@ def test_a_call_without_arguments_draws_the_first_example(client, synth):
     drawn = generate(client)
     assert [caption for _, caption in drawn] == [f"seed {k}" for k in range(8)]
     assert all(image.info["parameters"].startswith(f"{synth.examples[0]}\n") for image, _ in drawn)
+
+
+def test_a_model_is_chosen_by_the_name_that_its_pictures_tell(client, synth):
+    for model in synth.variants.values():
+        ((image, _),) = generate(client, caption=CAPTION, seed=3, count=1, model=model.name)
+        assert image.info["parameters"].endswith(f"Model: {model.name}")
+        assert image.tobytes() == model.generate(CAPTION, 3)[0].tobytes()
+    with pytest.raises(ValidationError, match=f"The model must be one of {synth.name}"):
+        generate(client, caption=CAPTION, seed=3, count=1, model="someone/else")
+
+
+def test_a_model_without_style_encoder_says_who_has_one(client, synth, tmp_path):
+    Image.new("RGB", (80, 80)).save(tmp_path / "photo.png")
+    with pytest.raises(AppError, match=f"no style encoder; choose another one above: .*{synth.name}"):
+        name = synth.variants["skip-thought"].name
+        client.predict(handle_file(tmp_path / "photo.png"), CAPTION, OTHER, name, api_name="/transfer_style")
 
 
 def test_after_the_last_seed_comes_zero(client):
@@ -179,7 +205,7 @@ def live(address: str, *values: object) -> list:
 
 
 def test_the_live_picture_is_the_synthesizers_own(address, synth):
-    picture, refusal = live(address, CAPTION, OTHER, 0.25, 7, 9, 0.5)
+    picture, refusal = live(address, CAPTION, OTHER, 0.25, 7, 9, 0.5, synth.name)
     image = opened(io.BytesIO(base64.b64decode(picture["url"].removeprefix("data:image/png;base64,"))))
     expected = synth.blend(CAPTION, OTHER, 0.25, 7, 9, 0.5)
     assert image.tobytes() == expected.tobytes() and image.info["parameters"] == expected.info["parameters"]
@@ -195,16 +221,17 @@ def test_the_live_picture_is_the_synthesizers_own(address, synth):
         (2, "half", "a number from 0 to 1"),
         (3, 1.5, "The seed must be a whole number"),
         (5, None, "a number from 0 to 1"),
+        (6, "someone/else", "The model must be one of"),
     ],
 )
-def test_live_values_are_refused_with_a_sentence_and_the_picture_stays(address, place, value, sentence):
-    values = [CAPTION, OTHER, 0.5, 7, 9, 0.5]
+def test_live_values_are_refused_with_a_sentence_and_the_picture_stays(address, synth, place, value, sentence):
+    values = [CAPTION, OTHER, 0.5, 7, 9, 0.5, synth.name]
     values[place] = value
     picture, refusal = live(address, *values)
     assert sentence in refusal and picture == {"__type__": "update"}
 
 
-def test_live_pictures_keep_up_with_the_drag(address):
+def test_live_pictures_keep_up_with_the_drag(address, synth):
     """20 ms for half of them, 50 ms for 95 in 100; the best of five rounds, as other programs may run beside."""
     rounds = []
     with httpx.Client() as client:
@@ -212,7 +239,7 @@ def test_live_pictures_keep_up_with_the_drag(address):
             times = []
             for k in range(60):
                 start = time.perf_counter()
-                values = [CAPTION, OTHER, k / 60, 7, 9, 0.5]
+                values = [CAPTION, OTHER, k / 60, 7, 9, 0.5, synth.name]
                 client.post(f"{address}/gradio_api/run/blend", json={"data": values, "session_hash": "drag"})
                 times.append(1000 * (time.perf_counter() - start))
             rounds.append((statistics.median(times), sorted(times)[56]))
@@ -346,10 +373,14 @@ def test_a_bare_model_says_what_it_lacks_and_has_three_endpoints(snapshot, tmp_p
 
 def test_a_link_opens_its_pictures_and_refuses_in_a_sentence(synth):
     endpoints = app.Endpoints(synth)
-    caption, seed, renew, drawn = endpoints.open_link("?caption=a+red+%26+blue+flower&seed=5")
-    assert (caption, seed, renew) == ("a red & blue flower", 5, False)
+    caption, seed, renew, model, drawn = endpoints.open_link("?caption=a+red+%26+blue+flower&seed=5")
+    assert (caption, seed, renew, model) == ("a red & blue flower", 5, False, synth.name)
     assert [text for _, text in drawn] == [f"seed {5 + k}" for k in range(8)]
     assert endpoints.open_link("?seed=3")[0] == synth.examples[0]
+    other = synth.variants["skip-thought"].name
+    assert endpoints.open_link(f"?seed=3&model={other}")[3] == other
+    with pytest.warns(UserWarning, match="no longer here"):
+        assert endpoints.open_link("?seed=3&model=gone@1234")[3] == synth.name
     assert endpoints.open_link("?__theme=dark") == endpoints.open_link("") == app.gr.skip()
     for search, sentence in (
         ("?seed=seven", "The link's seed is 'seven'"),
@@ -373,7 +404,7 @@ def test_a_grid_has_a_row_for_each_caption_and_a_column_for_each_seed(synth):
 def test_variants_draw_the_same_caption_and_noise_each_by_itself(synth):
     endpoints = app.Endpoints(synth)
     drawn = {variant: endpoints.compare(variant, CAPTION, 7) for variant in synth.variants}
-    assert list(drawn) == ["gan", "cls", "int", "int-cls"]
+    assert list(drawn) == ["gan", "cls", "int", "int-cls", "skip-thought"]
     for variant, shown in drawn.items():
         assert [text for _, text in shown] == ["seed 7", "seed 8", "seed 9", "seed 10"]
         expected = synth.variants[variant].generate(CAPTION, range(7, 11))

@@ -525,15 +525,15 @@ def test_words_are_explained_and_escaped(page):
 
 def test_variants_are_compared(page):
     open_tab(page, "Compare")
-    for name in ("GAN", "GAN-CLS", "GAN-INT", "GAN-INT-CLS"):
+    for name in ("GAN", "GAN-CLS", "GAN-INT", "GAN-INT-CLS", "Skip-thought GAN"):
         expect(page.get_by_role("heading", name=name, exact=True)).to_be_visible()
     galleries = page.locator(".compared")
-    expect(galleries).to_have_count(4)
+    expect(galleries).to_have_count(5)
     page.get_by_label("First seed").filter(visible=True).fill("90")
     page.get_by_role("button", name="Compare", exact=True).click()
-    for k in range(4):
+    for k in range(5):
         expect(galleries.nth(k).locator(".thumbnail-lg")).to_have_text(["seed 90", "seed 91", "seed 92", "seed 93"])
-    assert len({shown(galleries.nth(k)) for k in range(4)}) == 4
+    assert len({shown(galleries.nth(k)) for k in range(5)}) == 5
 
 
 def test_nothing_jumps_when_pictures_arrive(page):

@@ -129,7 +129,7 @@ PRESETS = {
     ),
     "skip-thought": GanConfig(
         variant="skip-thought", load_size=68, generator_channels=48, discriminator_channels=48, captions_per_image=1,
-        epochs=140, halve_lr_epochs=1000, ema_images=50_000, anneal=0.15, readable=0.5, augment=True,
+        epochs=90, halve_lr_epochs=1000, ema_images=50_000, anneal=0.15, readable=0.5, augment=True,
         precision="bf16", tick_epochs=4,
     ),
     "smoke": GanConfig(generator_channels=8, discriminator_channels=8, batch_size=16, epochs=2, tick_epochs=1),

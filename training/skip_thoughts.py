@@ -62,7 +62,7 @@ class SkipThoughtTrainConfig:
 PRESETS = {
     "paper": SkipThoughtTrainConfig(),
     "captions": SkipThoughtTrainConfig(
-        words=2300, word_size=128, uni_size=400, bi_size=400, decoder_size=256, epochs=5, anneal=0.5
+        words=2300, word_size=128, uni_size=400, bi_size=400, decoder_size=256, epochs=3, anneal=0.5
     ),
     "smoke": SkipThoughtTrainConfig(
         words=200, word_size=16, uni_size=16, bi_size=16, decoder_size=16, batch_size=32, epochs=1, reports=2
