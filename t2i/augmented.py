@@ -38,7 +38,7 @@ class AugmentedGenerator(nn.Module):
             layers.append(nn.Sequential(grow, nn.BatchNorm2d(outputs), nn.LeakyReLU(SLOPE)))
         layers.append(nn.ConvTranspose2d(widths[-1], 3, 3, 2, 1, output_padding=1))
         self.layers = nn.Sequential(*layers)
-        self.apply(init_weights)
+        self.layers.apply(init_weights)
 
     def condition(self, phi: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and deviation (N, projection_size), float32, of what G sees of the text; softplus keeps it positive."""

@@ -32,8 +32,18 @@ their noise readable by a style encoder trained beside them, through noise of de
 was then trained with G frozen on {images:,} pictures; half of what it saw were photographs in the coarse colours, or
 the background's colour, of drawn pictures. For style transfer its answer is brought to the length of G's noise.
 
-The four variants in `variants/` were trained alike (preset `small`) for the page's comparison, each with a style
-encoder of its own, measured here but not stored."""
+The four variants of the paper in `variants/` were trained alike (preset `small`) for the page's comparison, each with a
+style encoder of its own, measured here but not stored; so was one for `variants/skip-thought`."""
+
+
+SKIP_NOTES = """`variants/skip-thought` is another system: skip-thought vectors (Kiros et al. 2015, arXiv 1506.06726),
+here of a small encoder trained on the captions of training classes alone, and a generator with conditioning
+augmentation (Zhang et al. 2017, arXiv 1612.03242). It reads words, not letters: one that no training caption has is
+unknown to it. Its vectors never met a picture; after a linear map onto the image features they tell test classes apart
+with {zero_shot_accuracy:.1%} top-1 and retrieve with AP@50 {ap_at_50:.1%}, the character encoder above with
+{text[zero_shot_accuracy]:.1%} and {text[ap_at_50]:.1%}. Its colours are in the table above.
+
+Made with presets `captions` of `training.skip_thoughts` and `skip-thought` of `training.gan`, by the same command."""
 
 
 SEEDS = """Six seeds of one caption differ by {median:.0f} of 255 a pixel on average (median of {captions} test
@@ -106,6 +116,10 @@ The style encoder S reads from a picture the noise that would draw it (section 4
 {style_table(facts["style"], facts["variants"])}
 
 {STYLE_NOTES.format(**facts["style"])}
+
+## Skip-thoughts
+
+{SKIP_NOTES.format(text=facts["text_encoder"], **facts["skip_thoughts"])}
 
 ## Match
 

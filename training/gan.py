@@ -90,7 +90,7 @@ def train_gan(
     trainer = build_trainer(data, encoder, config, device)
     if is_first():
         made_of = {"data": data.name, "images": trainer.epoch, "text_encoder": weights_digest(encoder)}
-        claim_folder(out, made_of | asdict(config), FREE)
+        claim_folder(out, made_of | asdict(config), FREE, asdict(GanConfig()))
         write_text(out / "captions.txt", "".join(caption + "\n" for caption in grid_captions(data)))
         save_grid(to_images(trainer.source.draw(FAR_STEP).images), out / "reals.png")
     tick = config.tick_epochs * trainer.epoch

@@ -1,8 +1,8 @@
 """From data to bundled weights: python -m training.release --preset cpu --data oxford102 --root DIR -o weights
 
-Trains the text encoder, the GAN, its style encoder, its D to match captions, and the four variants
-at a smaller preset for comparison; exports, measures, writes the model card. The same command goes
-on where it stopped; finished stages are not repeated.
+Trains the text encoder, the GAN, its style encoder, its D to match captions, and for comparison the
+four variants at a smaller preset and the skip-thought system; exports, measures, writes the model
+card. The same command goes on where it stopped; finished stages are not repeated.
 """
 
 import argparse
@@ -14,9 +14,19 @@ from typing import Any
 
 import torch
 
-from t2i.config import VARIANTS
+from t2i.config import REED
 from t2i.images import make_grid
-from t2i.snapshot import CONFIG, DISCRIMINATOR, GENERATOR, STYLE_ENCODER, VARIANTS_FOLDER, TextEncoder, read_config
+from t2i.snapshot import (
+    CONFIG,
+    DISCRIMINATOR,
+    GENERATOR,
+    STYLE_ENCODER,
+    TEXT_ENCODER,
+    VARIANTS_FOLDER,
+    VOCABULARY,
+    TextEncoder,
+    read_config,
+)  # fmt: skip
 from t2i.synthesizer import Synthesizer
 from training.adversarial import GanTrainer
 from training.card import write_card
@@ -25,11 +35,20 @@ from training.data import DATASETS, CaptionedImages, load_data
 from training.disentangle import verify
 from training.embeddings import load_trained_encoder
 from training.evaluate import Plan, evaluate
+from training.features import image_features
 from training.gan import GRID, dry_run_gan, export_gan, grid_captions, train_gan
 from training.match import PRESETS as MATCH_PRESETS
 from training.match import MatchConfig, train_match
 from training.options import run_script
 from training.presets import PRESETS, GanConfig
+from training.skip_thoughts import PRESETS as SKIP_PRESETS
+from training.skip_thoughts import (
+    SkipThoughtTrainConfig,
+    build_trainer,
+    documents_of,
+    train_skip_thoughts,
+    zero_shot,
+)
 from training.spaces import SPACES, load_space
 from training.state import atomic, write_json
 from training.style import PRESETS as STYLE_PRESETS
@@ -42,7 +61,8 @@ from training.text_encoder import PRESETS as TEXT_PRESETS
 class Release:
     """What a release is made from, and where: `run` keeps the stages, `out` is what users load.
 
-    `compared` and `compared_style` are how the four variants for comparison are trained.
+    `compared` and `compared_style` are how the four variants for comparison are trained, `skip_thoughts` and
+    `skip_gan` how the skip-thought system is.
     """
 
     text: TextTrainConfig
@@ -50,6 +70,8 @@ class Release:
     compared: GanConfig
     style: StyleConfig
     compared_style: StyleConfig
+    skip_thoughts: SkipThoughtTrainConfig
+    skip_gan: GanConfig
     match: MatchConfig
     data: str
     root: Path | None
@@ -75,7 +97,8 @@ def release(job: Release) -> bool:
     trainer = gan_stage(job, data, encoder, job.gan, job.run / f"gan-{job.gan.variant}", staged)
     style = trainer and style_stage(job, job.style, staged, job.run / "style")
     match = style and match_stage(job, staged, job.run / "match")
-    compared = match and compare_stage(job, encoder, staged)
+    skip_thoughts = match and skip_stage(job, job.run / "skip_thoughts")
+    compared = skip_thoughts and compare_stage(job, encoder, staged)
     if not compared:
         return False
     facts = {
@@ -87,6 +110,7 @@ def release(job: Release) -> bool:
         "text_encoder": json.loads((text_run / "metrics.json").read_text()),
         "style": style,
         "match": match,
+        "skip_thoughts": skip_thoughts,
         "variants": compared,
     }
     describe(job, staged, facts)
@@ -123,13 +147,27 @@ def match_stage(job: Release, snapshot: Path, run: Path) -> dict[str, Any] | Non
     return json.loads((run / "metrics.json").read_text())
 
 
+def skip_stage(job: Release, run: Path) -> dict[str, Any] | None:
+    """Train the skip-thought encoder on the captions; its figures, None if the time ran out first."""
+    if not (run / "metrics.json").exists():
+        data, config = load_data(job.data, job.root, LOAD_SIZE), job.skip_thoughts
+        trainer = build_trainer(*documents_of(data, config.split), config, job.device)
+        if not train_skip_thoughts(trainer, data.name, run, job.max_minutes):
+            return None
+        features = image_features(job.text.features, data, job.root, job.device)
+        write_json(run / "metrics.json", zero_shot(trainer.encoder.eval(), data, features, config.split))
+    return json.loads((run / "metrics.json").read_text())
+
+
 def compare_stage(job: Release, encoder: TextEncoder, staged: Path) -> dict[str, Any] | None:
-    """Train and measure the four variants, put their generators into the snapshot; None if the time ran out first."""
+    """Train and measure all variants, put their generators into the snapshot; None if the time ran out first."""
     figures = {}
+    plans = {variant: (replace(job.compared, variant=variant), encoder) for variant in REED}
+    plans["skip-thought"] = job.skip_gan, load_trained_encoder(job.run / "skip_thoughts")
     data, pictures = (load_data(job.data, job.root, size) for size in (job.compared.load_size, job.compared.image_size))
-    for variant in VARIANTS:
-        run, config = job.run / f"compared-{variant}", replace(job.compared, variant=variant)
-        trainer = gan_stage(job, data, encoder, config, run, run / "snapshot")
+    for variant, (config, reader) in plans.items():
+        run = job.run / f"compared-{variant}"
+        trainer = gan_stage(job, data, reader, config, run, run / "snapshot")
         style = trainer and style_stage(
             job, job.compared_style, run / "snapshot", job.run / f"compared-{variant}-style"
         )
@@ -137,7 +175,7 @@ def compare_stage(job: Release, encoder: TextEncoder, staged: Path) -> dict[str,
             return None
         folder = staged / VARIANTS_FOLDER / variant
         folder.mkdir(parents=True, exist_ok=True)
-        for name in (CONFIG, GENERATOR):
+        for name in (CONFIG, GENERATOR) if reader is encoder else (CONFIG, GENERATOR, TEXT_ENCODER, VOCABULARY):
             shutil.copyfile(run / "snapshot" / name, folder / name)
         synthesizer = Synthesizer.from_pretrained(run / "snapshot", device=job.device)
         figures[variant] = style | {
@@ -175,7 +213,7 @@ def parse(arguments: list[str] | None) -> tuple[Release, bool]:
     parser.add_argument("--root", type=Path, help="folder of the data set")
     parser.add_argument("-o", "--out", type=Path, required=True, help="folder for the finished weights")
     parser.add_argument("--run", type=Path, help="folder of the stages (default: runs/release-DATA-PRESET)")
-    parser.add_argument("--variant", choices=VARIANTS, default="int-cls")
+    parser.add_argument("--variant", choices=REED, default="int-cls")
     parser.add_argument("--epochs", type=int, help="epochs of the GAN (default: the preset's)")
     parser.add_argument("--features", help="image side of the text encoder: googlenet, pixels or a safetensors file")
     parser.add_argument("--metric-features", help=f"space of FID, KID, IS and distances: {SPACES}")
@@ -189,6 +227,8 @@ def parse(arguments: list[str] | None) -> tuple[Release, bool]:
     compared = PRESETS["smoke" if options.preset == "smoke" else "small"]
     after = "smoke" if options.preset == "smoke" else "default"
     style = STYLE_PRESETS.get(options.preset, STYLE_PRESETS[after])
+    skip_thoughts = SKIP_PRESETS["smoke" if options.preset == "smoke" else "captions"]
+    skip_gan = replace(compared, variant="skip-thought") if options.preset == "smoke" else PRESETS["skip-thought"]
     command = f"python -m training.release --preset {options.preset} --data {options.data} --root DIR -o weights"
     if options.features:
         text = replace(text, features=options.features)
@@ -203,7 +243,8 @@ def parse(arguments: list[str] | None) -> tuple[Release, bool]:
     plan = Plan(features=options.metric_features, image_side=side)
     run = options.run or Path("runs") / f"release-{options.data}-{options.preset}"
     job = Release(
-        text, gan, compared, style, STYLE_PRESETS[after], MATCH_PRESETS[after], options.data, options.root, run,
+        text, gan, compared, style, STYLE_PRESETS[after], skip_thoughts, skip_gan, MATCH_PRESETS[after],
+        options.data, options.root, run,
         options.out, plan, options.device, command, options.max_minutes,
     )  # fmt: skip
     return job, options.dry_run

@@ -31,7 +31,7 @@ from training.randomness import step_rng
 from training.state import claim_folder, write_json
 
 LOAD_SIZE = 76  # of pictures, of which only their features count
-HELD_OUT = 1024  # triples, at most, on which a report measures
+HELD_OUT_DOCUMENTS, HELD_OUT = 64, 1024  # images of test classes and triples of their captions, for the reports
 
 
 @dataclass(frozen=True)
@@ -153,6 +153,12 @@ class SkipThoughtTrainer(Trainer):
         return {f"held_out_{name}": loss.item() for name, loss in losses.items()}
 
 
+def documents_of(data: CaptionedImages, split: str) -> tuple[list[list[str]], list[list[str]]]:
+    """Captions to train on, an image a document, and some of test classes to measure with."""
+    seen, unseen = (list(map(list, data.split(part).captions)) for part in (split, "test"))
+    return seen, unseen[:HELD_OUT_DOCUMENTS]
+
+
 def build_trainer(
     documents: list[list[str]], held_out: list[list[str]], config: SkipThoughtTrainConfig, device: str
 ) -> SkipThoughtTrainer:
@@ -213,9 +219,9 @@ def main(arguments: list[str] | None = None) -> None:
         data, documents, held_out, name = None, read_corpus(options.text), [], options.text.name
     else:
         data = load_data(options.data, options.root, LOAD_SIZE)
-        documents, held_out = (list(map(list, data.split(part).captions)) for part in (config.split, "test"))
+        documents, held_out = documents_of(data, config.split)
         name = data.name
-    trainer = build_trainer(documents[:64] if options.dry_run else documents, held_out[:64], config, options.device)
+    trainer = build_trainer(documents[:64] if options.dry_run else documents, held_out, config, options.device)
     if options.dry_run:
         words = len(trainer.encoder.vocabulary)
         print(f"{config}\n{words:,} words, vectors of {trainer.encoder.config.text_size}")

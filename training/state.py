@@ -85,16 +85,19 @@ def write_text(file: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
-def claim_folder(folder: Path, config: dict[str, Any], free: tuple[str, ...]) -> None:
+def claim_folder(
+    folder: Path, config: dict[str, Any], free: tuple[str, ...], defaults: dict[str, Any] | None = None
+) -> None:
     """Make the run's folder and its config.json, or check that the run there is the same one.
 
     Keys in `free` may change when a run is resumed; what they were, and up to which image, is kept
-    under `history`. ValueError names other keys that differ.
+    under `history`. A key that an older run's file lacks had the value in `defaults`. ValueError names
+    other keys that differ.
     """
     file = folder / "config.json"
     new, history = json.loads(json.dumps(config)), []
     if file.exists():
-        old = json.loads(file.read_text())
+        old = (defaults or {}) | json.loads(file.read_text())
         history = old.pop("history", [])
         changed = sorted(k for k in old.keys() | new.keys() if old.get(k) != new.get(k))
         if bound := [k for k in changed if k not in free]:
