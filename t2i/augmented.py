@@ -3,9 +3,9 @@
 Text becomes a normal distribution, of which G sees a sample (Zhang et al. 2017, arXiv 1612.03242,
 section 3.2): between two captions lies more text that G has seen. Noise for G is z, then eps.
 
-Two things are ours: sentence vectors, which are short and lie close together, are brought to mean 0 and
-deviation 1 before use; and D, which has no batch norm to mend its scale, starts as He et al. 2015
-(arXiv 1502.01852) say, not with the deviation 0.02 from which it did not learn.
+Two things are ours. Sentence vectors lie close together and most of their directions say little:
+their first principal components are brought to deviation 1 before use. And D, which has no batch
+norm to mend its scale, starts as He et al. 2015 (arXiv 1502.01852) say.
 """
 
 from itertools import pairwise
@@ -18,7 +18,31 @@ from t2i.config import ModelConfig
 from t2i.models import FromPixel, init_weights
 
 SLOPE = 0.3  # of every LeakyReLU
-KEPT = 179 / 256  # share of D's features that a step of training leaves in: 0.7
+LEAST = 1e-4  # deviation of text: softplus alone rounds to zero
+COMPONENTS = 256  # of the text that G and D see
+
+
+class Whitening(nn.Module):
+    """Text (N, text_size) to its principal components (N, up to 256), each of mean 0 and deviation 1 once fitted."""
+
+    def __init__(self, text_size: int):
+        super().__init__()
+        self.size = min(text_size, COMPONENTS)
+        self.register_buffer("mean", torch.zeros(text_size))
+        self.register_buffer("weight", torch.eye(text_size, self.size))
+
+    def forward(self, phi: Tensor) -> Tensor:
+        with torch.autocast(phi.device.type, enabled=False):  # small components would drown in bf16's rounding
+            return (phi.float() - self.mean) @ self.weight
+
+    @torch.no_grad()
+    def fit(self, phi: Tensor) -> None:
+        """Learn the components from text (M, text_size)."""
+        self.mean.copy_(phi.float().mean(0))
+        centred = phi.float() - self.mean
+        variances, directions = torch.linalg.eigh((centred.T @ centred).double() / len(phi))
+        variances, directions = variances.flip(0)[: self.size], directions.flip(1)[:, : self.size]
+        self.weight.copy_(directions / (variances + 1e-6 * variances[0]).sqrt())
 
 
 class AugmentedGenerator(nn.Module):
@@ -28,9 +52,9 @@ class AugmentedGenerator(nn.Module):
         super().__init__()
         c, self.noise_size = config.generator_channels, config.noise_size
         widths = [8 * c, 4 * c, 2 * c, c] if config.image_size == 64 else [8 * c, 4 * c, 2 * c, c, c // 2]
-        self.text_norm = nn.BatchNorm1d(config.text_size, affine=False)
-        self.mean = nn.Linear(config.text_size, config.projection_size)
-        self.deviation = nn.Linear(config.text_size, config.projection_size)
+        self.whiten = Whitening(config.text_size)
+        self.mean = nn.Linear(self.whiten.size, config.projection_size)
+        self.deviation = nn.Linear(self.whiten.size, config.projection_size)
         first = FromPixel(config.noise_size + config.projection_size, widths[0], 4, bias=False)
         layers = [nn.Sequential(first, nn.BatchNorm2d(widths[0]), nn.LeakyReLU(SLOPE))]
         for inputs, outputs in pairwise(widths):
@@ -42,8 +66,8 @@ class AugmentedGenerator(nn.Module):
 
     def condition(self, phi: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and deviation (N, projection_size), float32, of what G sees of the text; softplus keeps it positive."""
-        phi = self.text_norm(phi)
-        return self.mean(phi).float(), F.softplus(self.deviation(phi).float())
+        phi = self.whiten(phi)
+        return self.mean(phi).float(), F.softplus(self.deviation(phi).float()) + LEAST
 
     def forward(self, z: Tensor, phi: Tensor) -> Tensor:
         mean, deviation = self.condition(phi)
@@ -54,13 +78,18 @@ class AugmentedGenerator(nn.Module):
 class Dropout(nn.Module):
     """Dropout that draws a byte for each feature: on a CPU, nn.Dropout costs a quarter of a training step."""
 
+    def __init__(self, share: float = 0.3):
+        super().__init__()
+        self.share = share
+
     def forward(self, x: Tensor) -> Tensor:
-        if not self.training:
+        if not self.training or not self.share:
             return x
+        kept = round(256 * (1 - self.share))
         drawn = torch.empty(-(-x.numel() // 8), dtype=torch.int64, device=x.device).random_(-(2**63), None)
         last = [x.shape[0], *x.shape[2:], x.shape[1]]  # channels last, as the features lie
-        kept = (drawn.view(torch.uint8)[: x.numel()] < 256 * KEPT).view(last).movedim(-1, 1)
-        return x * kept / KEPT
+        mask = (drawn.view(torch.uint8)[: x.numel()] < kept).view(last).movedim(-1, 1)
+        return x * mask * (256 / kept)
 
 
 class ToUnit(nn.Module):
@@ -84,8 +113,8 @@ class AugmentedDiscriminator(nn.Module):
         for inputs, outputs in pairwise(widths):
             layers += [nn.Conv2d(inputs, outputs, 3, 2, 1), nn.LeakyReLU(SLOPE), Dropout()]
         self.trunk = nn.Sequential(*layers)
-        read = nn.BatchNorm1d(config.text_size, affine=False), nn.Linear(config.text_size, 16 * size)
-        self.embed = nn.Sequential(*read, nn.Unflatten(1, (size, 4, 4)))
+        whiten = Whitening(config.text_size)
+        self.embed = nn.Sequential(whiten, nn.Linear(whiten.size, 16 * size), nn.Unflatten(1, (size, 4, 4)))
         meet = [nn.Conv2d(8 * c + size, 16 * c, 1), nn.LeakyReLU(SLOPE), Dropout()]
         self.joint = nn.Sequential(*meet, nn.Flatten(), nn.Linear(16 * 16 * c, 1))
         for module in self.modules():

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from t2i.augmented import Dropout, Whitening
 from t2i.models import StyleEncoder
 from t2i.networks import build_discriminator, build_generator
 from training.augment import augment
@@ -40,6 +41,8 @@ class GanTrainer(Trainer):
         torch.manual_seed(config.seed)
         self.G = build_generator(self.sizes).to(device, memory_format=torch.channels_last)
         self.D = build_discriminator(self.sizes).to(device, memory_format=torch.channels_last)
+        if config.augmented:
+            self._prepare_augmented(phi)
         share_batch_norm(self.G, self.D.trunk, self.D.joint)  # D.embed sees the text of all rows
         decay = 0.5 ** (config.batch_size / config.ema_images)
         self.ema = AveragedModel(self.G, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=False)
@@ -55,6 +58,14 @@ class GanTrainer(Trainer):
             share_batch_norm(self.S)
             self.S_optimizer = torch.optim.Adam(self.S.parameters(), lr=STYLE_LR, fused=True)
             self.parts |= {"S": self.S, "S_optimizer": self.S_optimizer}
+
+    def _prepare_augmented(self, phi: Tensor) -> None:
+        """What the skip-thought system's networks take from the data and the settings."""
+        for module in (*self.G.modules(), *self.D.modules()):
+            if isinstance(module, Whitening):
+                module.fit(phi.to(self.device))
+            elif isinstance(module, Dropout):
+                module.share = self.config.dropout
 
     def step(self, step: int) -> dict[str, Tensor]:
         self._set_learning_rate(step)

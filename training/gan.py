@@ -33,7 +33,7 @@ from training.state import atomic, claim_folder, write_text
 GRID, GRID_NOISE = 8, 100  # captions and seeds of the sample grid; its stream of randomness
 FREE = (  # may change when a run is resumed
     "epochs", "lr", "halve_lr_epochs", "anneal", "ema_images", "interpolated_share", "diversity", "diversity_cells",
-    "readable", "speckle", "augment", "tick_epochs",
+    "readable", "speckle", "augment", "smooth", "dropout", "kl", "tick_epochs",
 )  # fmt: skip
 
 

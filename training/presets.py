@@ -17,8 +17,9 @@ class GanConfig:
     `diversity` weighs a term that keeps G from ignoring its noise, `readable` one that keeps the noise
     readable in the picture by a style encoder trained alongside, through noise of deviation `speckle`;
     `augment` shifts and partly hides what D sees. The paper has none of them.
-    Of the variant skip-thought alone: `smooth` is how far D's labels lie from 0 and 1, `kl` weighs how far
-    the text's distribution may lie from a standard normal one.
+    Of the variant skip-thought alone: `smooth` is how far D's labels lie from 0 and 1, `dropout` the share
+    of D's features that a step leaves out, `kl` weighs how far the text's distribution may lie from a
+    standard normal one.
     """
 
     variant: str = "int-cls"
@@ -43,6 +44,7 @@ class GanConfig:
     speckle: float = 0.1
     augment: bool = False
     smooth: float = 0.1
+    dropout: float = 0.3
     kl: float = 2.0
     precision: str = "fp32"
     seed: int = 0
@@ -130,7 +132,7 @@ PRESETS = {
     "skip-thought": GanConfig(
         variant="skip-thought", load_size=68, generator_channels=48, discriminator_channels=48, captions_per_image=1,
         epochs=90, halve_lr_epochs=1000, ema_images=50_000, anneal=0.15, readable=0.5, augment=True,
-        precision="bf16", tick_epochs=4,
+        dropout=0.0, precision="bf16", tick_epochs=4,
     ),
     "smoke": GanConfig(generator_channels=8, discriminator_channels=8, batch_size=16, epochs=2, tick_epochs=1),
 }  # fmt: skip

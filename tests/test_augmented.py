@@ -1,0 +1,92 @@
+"""The skip-thought system's networks and losses."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch.distributions import Normal, kl_divergence
+
+from t2i.augmented import COMPONENTS, AugmentedDiscriminator, AugmentedGenerator, Dropout, Whitening
+from t2i.config import ModelConfig
+from training.losses import conditioning_loss, discriminator_loss, generator_loss
+from training.presets import PRESETS
+
+SMALL = ModelConfig(text_size=48, generator_channels=8, discriminator_channels=8, augmented=True)
+
+
+def test_the_papers_sizes():
+    config = PRESETS["paper"].__class__(variant="skip-thought").model(4800)
+    with torch.device("meta"):
+        G, D = AugmentedGenerator(config), AugmentedDiscriminator(config)
+        shapes = []
+        for layer in G.layers:
+            layer.register_forward_hook(lambda _, __, out: shapes.append(tuple(out.shape[1:])))
+        images = G(torch.randn(2, config.z_size), torch.randn(2, 4800))
+        features, code = D.trunk(images), D.embed(torch.randn(2, 4800))
+        logits = D.judge(features, code)
+    assert shapes == [(1024, 4, 4), (512, 8, 8), (256, 16, 16), (128, 32, 32), (3, 64, 64)]
+    assert features.shape == (2, 512, 4, 4) and code.shape == (2, 128, 4, 4) and logits.shape == (2,)
+    assert config.z_size == 228
+
+
+@pytest.mark.parametrize("size", [64, 128])
+def test_pictures_are_between_minus_one_and_one(size):
+    config = ModelConfig(size, text_size=48, generator_channels=8, discriminator_channels=8, augmented=True)
+    images = AugmentedGenerator(config)(torch.randn(4, config.z_size), torch.randn(4, 48))
+    assert images.shape == (4, 3, size, size) and images.abs().max() <= 1
+    assert AugmentedDiscriminator(config)(images, torch.randn(4, 48)).shape == (4,)
+
+
+def test_the_deviation_is_positive_whatever_the_text():
+    G = AugmentedGenerator(SMALL).eval()
+    mean, deviation = G.condition(torch.randn(16, 48) * 100)
+    assert mean.shape == deviation.shape == (16, 128) and deviation.min() > 0
+    assert torch.isfinite(conditioning_loss(mean, deviation))
+
+
+def test_text_is_blurred_by_its_own_noise():
+    G = AugmentedGenerator(SMALL).eval()
+    z, phi = torch.randn(1, SMALL.z_size), torch.randn(1, 48)
+    other = z.clone()
+    other[:, SMALL.noise_size :] = 0
+    assert not torch.equal(G(z, phi), G(other, phi))
+    torch.nn.init.zeros_(G.deviation.weight)
+    torch.nn.init.constant_(G.deviation.bias, -100)
+    assert torch.allclose(G(z, phi), G(other, phi))
+
+
+def test_the_divergence_is_that_of_normal_distributions():
+    mean, deviation = torch.randn(5, 7), torch.rand(5, 7) + 0.1
+    expected = kl_divergence(Normal(mean, deviation), Normal(torch.tensor(0.0), torch.tensor(1.0))).mean()
+    assert conditioning_loss(mean, deviation).item() == pytest.approx(expected.item(), rel=1e-5)
+    assert conditioning_loss(torch.zeros(1, 3), torch.ones(1, 3)) == 0
+
+
+def test_smooth_labels_are_those_of_cross_entropy():
+    real, fake, wrong = torch.randn(3, 9)
+
+    def towards(logits: torch.Tensor, label: float) -> torch.Tensor:
+        return F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, label))
+
+    expected = towards(real, 0.9) + (towards(fake, 0.1) + towards(wrong, 0.1)) / 2
+    assert discriminator_loss(real, fake, wrong, smooth=0.1).item() == pytest.approx(expected.item(), rel=1e-5)
+    assert generator_loss(fake, smooth=0.1).item() == pytest.approx(towards(fake, 0.9).item(), rel=1e-5)
+
+
+def test_text_is_whitened():
+    phi = torch.randn(4000, 5) @ torch.randn(5, 300) * 0.01 + 3
+    phi = phi + 1e-4 * torch.randn(4000, 300)
+    whiten = Whitening(300)
+    whiten.fit(phi)
+    out = whiten(phi)
+    assert out.shape == (4000, COMPONENTS)
+    torch.testing.assert_close(out.mean(0), torch.zeros(COMPONENTS), atol=0.02, rtol=0)
+    torch.testing.assert_close(out[:, :5].T @ out[:, :5] / 4000, torch.eye(5), atol=0.02, rtol=0)
+
+
+def test_dropout_keeps_its_share_and_the_mean():
+    layer, ones = Dropout(), torch.ones(64, 16, 8, 8)
+    out = layer(ones)
+    assert (out > 0).float().mean().item() == pytest.approx(0.7, abs=0.01)
+    assert out.mean().item() == pytest.approx(1, abs=0.02)
+    assert (out > 0).float().mean((0, 2, 3)).std() < 0.02  # no channel is favoured
+    assert layer.eval()(ones) is ones
