@@ -8,21 +8,19 @@ from torch.distributions import Normal, kl_divergence
 from t2i.augmented import COMPONENTS, AugmentedDiscriminator, AugmentedGenerator, Dropout, Whitening
 from t2i.config import ModelConfig
 from training.losses import conditioning_loss, discriminator_loss, generator_loss
-from training.presets import PRESETS
+from training.presets import GanConfig
 
 SMALL = ModelConfig(text_size=48, generator_channels=8, discriminator_channels=8, augmented=True)
 
 
 def test_the_papers_sizes():
-    config = PRESETS["paper"].__class__(variant="skip-thought").model(4800)
-    with torch.device("meta"):
-        G, D = AugmentedGenerator(config), AugmentedDiscriminator(config)
-        shapes = []
-        for layer in G.layers:
-            layer.register_forward_hook(lambda _, __, out: shapes.append(tuple(out.shape[1:])))
-        images = G(torch.randn(2, config.z_size), torch.randn(2, 4800))
-        features, code = D.trunk(images), D.embed(torch.randn(2, 4800))
-        logits = D.judge(features, code)
+    config = GanConfig(variant="skip-thought").model(4800)
+    G, D, shapes = AugmentedGenerator(config), AugmentedDiscriminator(config), []
+    for layer in G.layers:
+        layer.register_forward_hook(lambda _, __, out: shapes.append(tuple(out.shape[1:])))
+    images = G(torch.randn(2, config.z_size), torch.randn(2, 4800))
+    features, code = D.trunk(images), D.embed(torch.randn(2, 4800))
+    logits = D.judge(features, code)
     assert shapes == [(1024, 4, 4), (512, 8, 8), (256, 16, 16), (128, 32, 32), (3, 64, 64)]
     assert features.shape == (2, 512, 4, 4) and code.shape == (2, 128, 4, 4) and logits.shape == (2,)
     assert config.z_size == 228
