@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from t2i.config import SkipThoughtConfig
 from t2i.skip_thoughts import END, UNKNOWN, SkipThoughts, Vocabulary, tokenize
-from training.corpus import Corpus, count_words, read_corpus
+from training.corpus import LOAD_SIZE, Corpus, count_words, read_corpus
 from training.data import CaptionedImages, load_data
 from training.embeddings import embed_captions
 from training.export import ENCODER_CONFIG, save_text_encoder
@@ -30,7 +30,6 @@ from training.options import add_fields, apply_fields, common_parser, run_script
 from training.randomness import step_rng
 from training.state import claim_folder, write_json
 
-LOAD_SIZE = 76  # of pictures, of which only their features count
 HELD_OUT = 1024  # triples, at most, on which a report measures
 
 
