@@ -159,8 +159,9 @@ def build_trainer(
     counts = count_words(tokenize(sentence) for document in documents for sentence in document)
     common = [word for word, _ in counts.most_common() if word not in (END, UNKNOWN)]
     vocabulary = Vocabulary([END, UNKNOWN, *common[: config.words - 2]])
-    corpora = (Corpus.of(part, vocabulary, config.longest) if part else None for part in (documents, held_out))
-    return SkipThoughtTrainer(*corpora, vocabulary, config, torch.device(device))
+    corpus = Corpus.of(documents, vocabulary, config.longest)
+    measured = Corpus.of(held_out, vocabulary, config.longest) if held_out else None
+    return SkipThoughtTrainer(corpus, measured, vocabulary, config, torch.device(device))
 
 
 def train_skip_thoughts(trainer: SkipThoughtTrainer, name: str, out: Path, max_minutes: float | None = None) -> bool:
@@ -214,6 +215,9 @@ def main(arguments: list[str] | None = None) -> None:
         data = load_data(options.data, options.root, LOAD_SIZE)
         documents, held_out = (list(map(list, data.split(part).captions)) for part in (config.split, "test"))
         name = data.name
+    features = None
+    if data is not None and options.features and not options.dry_run:
+        features = image_features(options.features, data, options.root, options.device)
     trainer = build_trainer(documents[:64] if options.dry_run else documents, held_out[:64], config, options.device)
     if options.dry_run:
         words = len(trainer.encoder.vocabulary)
@@ -221,8 +225,7 @@ def main(arguments: list[str] | None = None) -> None:
         print({k: round(v.item(), 4) for k, v in trainer.step(0).items()})
     elif not train_skip_thoughts(trainer, name, options.out, options.max_minutes):
         print(f"Stopped; the same command goes on from {options.out}.")
-    elif data is not None and options.features:
-        features = image_features(options.features, data, options.root, options.device)
+    elif features is not None:
         figures = zero_shot(trainer.encoder.eval(), data, features, config.split) | {"epochs": config.epochs}
         write_json(options.out / "metrics.json", figures)
         print(figures)
