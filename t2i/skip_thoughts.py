@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 from torch.nn.utils.rnn import pack_padded_sequence
+from torch.overrides import TorchFunctionMode
 
 from t2i.config import SkipThoughtConfig
 
@@ -89,6 +90,7 @@ class SkipThoughts(nn.Module):
     def encode(self, words: Tensor) -> tuple[Tensor, Tensor]:
         """The last states of uni-skip (N, uni_size) and of bi-skip (N, bi_size), forward direction first."""
         lengths = (words > 0).sum(1).cpu()
+        words = words[:, : int(lengths.max())]
         last = []
         for table, recurrence in ((self.uni_words, self.uni), (self.bi_words, self.bi)):
             packed = pack_padded_sequence(table(words), lengths, batch_first=True, enforce_sorted=False)
@@ -98,3 +100,18 @@ class SkipThoughts(nn.Module):
     def forward(self, words: Tensor) -> Tensor:
         uni, bi = self.encode(words)
         return torch.cat([normalize(uni), normalize(bi)], dim=1)
+
+
+class _NoDrawing(TorchFunctionMode):
+    """Inside, initial weights are not drawn: on the meta device that imports a compiler, for seconds."""
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        if getattr(function, "__module__", None) == "torch.nn.init":
+            return None
+        return function(*args, **kwargs or {})
+
+
+def empty_encoder(config: SkipThoughtConfig, vocabulary: Vocabulary) -> SkipThoughts:
+    """An encoder on the meta device, whose weights take neither time nor memory until they are assigned."""
+    with torch.device("meta"), _NoDrawing():
+        return SkipThoughts(config, vocabulary)

@@ -15,7 +15,6 @@ import hashlib
 import json
 from pathlib import Path
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
@@ -24,7 +23,7 @@ from t2i.augmented import AugmentedDiscriminator, AugmentedGenerator
 from t2i.config import VARIANTS, SkipThoughtConfig, SnapshotConfig, TextEncoderConfig
 from t2i.models import Discriminator, Generator, StyleEncoder
 from t2i.networks import build_discriminator, build_generator
-from t2i.skip_thoughts import SkipThoughts, Vocabulary
+from t2i.skip_thoughts import SkipThoughts, Vocabulary, empty_encoder
 from t2i.text import CharCnnRnn
 
 TextEncoder = CharCnnRnn | SkipThoughts
@@ -71,9 +70,7 @@ def load_text_encoder(folder: Path, config: TextEncoderConfig | SkipThoughtConfi
     if isinstance(config, TextEncoderConfig):
         return load_weights(CharCnnRnn(config), folder / TEXT_ENCODER)
     vocabulary = read_vocabulary(folder / VOCABULARY)
-    with torch.device("meta"):  # a released one is large: its weights are to be in memory once
-        encoder = SkipThoughts(config, vocabulary)
-    return load_weights(encoder, folder / TEXT_ENCODER, assign=True)
+    return load_weights(empty_encoder(config, vocabulary), folder / TEXT_ENCODER, assign=True)
 
 
 def read_vocabulary(file: Path) -> Vocabulary:
@@ -102,5 +99,7 @@ def digest(*files: Path) -> str:
     """Eight digits that change with the files' contents."""
     found = hashlib.sha256()
     for file in files:
-        found.update(file.read_bytes())
+        with file.open("rb") as stream:
+            while part := stream.read(1 << 20):  # a text encoder may be larger than what is left of the memory
+                found.update(part)
     return found.hexdigest()[:8]

@@ -1,5 +1,6 @@
-"""Text for skip-thoughts: sentences in the order of their documents."""
+"""Text for skip-thoughts: sentences in the order of their documents, and the words of a text."""
 
+import argparse
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from t2i.skip_thoughts import Vocabulary
+from t2i.skip_thoughts import UNKNOWN, Vocabulary, tokenize
+from training.data import DATASETS, load_data
+
+LOAD_SIZE = 76  # of pictures, which a data set brings along
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,7 @@ class Corpus:
 def read_corpus(file: Path) -> list[list[str]]:
     """Documents of a text file: a sentence a line, an empty line between documents; ValueError names what is wrong."""
     try:
-        text = file.read_text(encoding="utf-8")
+        text = file.read_text(encoding="utf-8-sig")  # a mark at the start, as some editors write, is no word
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"{file} is no readable UTF-8 text ({error}); give a file with a sentence a line.") from error
     documents, lines = [], [line.strip() for line in text.splitlines()]
@@ -61,3 +65,30 @@ def count_words(sentences: Iterable[Sequence[str]]) -> Counter[str]:
     for sentence in sentences:
         counts.update(sentence)
     return counts
+
+
+def add_text_flags(parser: argparse.ArgumentParser) -> None:
+    """Flags for the text whose words an encoder is to know."""
+    text = parser.add_mutually_exclusive_group(required=True)
+    text.add_argument("--words", type=Path, help="a UTF-8 text file that uses the words")
+    text.add_argument("--data", choices=DATASETS, help="a data set whose captions use the words")
+    parser.add_argument("--root", type=Path, help="folder of the data set")
+
+
+def count_text(options: argparse.Namespace) -> Counter[str]:
+    """How often each word stands in the text that the flags name; ValueError if there is none."""
+    if options.words:
+        documents = read_corpus(options.words)
+    else:
+        documents = load_data(options.data, options.root, LOAD_SIZE).captions
+    counts = count_words(tokenize(sentence) for document in documents for sentence in document)
+    if not counts:
+        raise ValueError(f"{options.words} has no words; give a text that uses those to be known.")
+    return counts
+
+
+def tell_unknown(counts: Counter[str], vocabulary: Vocabulary) -> str:
+    """How many words of a text a vocabulary lacks."""
+    unknown = [word for word in counts if vocabulary.words[vocabulary.place(word)] == UNKNOWN]
+    share = sum(counts[word] for word in unknown) / counts.total()
+    return f"{len(unknown):,} of {len(counts):,} words of the text ({share:.2%} of it) read as {UNKNOWN}"

@@ -5,7 +5,6 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from tqdm import tqdm
@@ -21,13 +20,13 @@ BATCH = 256
 
 @torch.inference_mode()
 def encode(encoder: TextEncoder, captions: Sequence[str], progress: bool = False) -> Tensor:
-    """Captions to embeddings (N, text_size) on the CPU; those of one length go together."""
+    """Captions to embeddings (N, text_size) on the CPU; those of as many words go together."""
     device = next(encoder.parameters()).device
-    order = np.argsort([len(c) for c in captions], kind="stable")
+    read = encoder.read(captions)
+    parts = read.count_nonzero(1).argsort(stable=True).split(BATCH)
     out = torch.empty(len(captions), encoder.config.text_size)
-    parts = [order[k : k + BATCH] for k in range(0, len(order), BATCH)]
     for rows in tqdm(parts, desc="reading captions", leave=False, disable=None if progress else True):
-        out[torch.from_numpy(rows)] = encoder(encoder.read([captions[k] for k in rows]).to(device)).cpu()
+        out[rows] = encoder(read[rows].to(device)).cpu()
     return out
 
 

@@ -1,6 +1,7 @@
 """Snapshots: what training leaves for `Synthesizer.from_pretrained`."""
 
 from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -34,18 +35,26 @@ def calibrate_batch_norm(generator: nn.Module, batches: Iterable[tuple[Tensor, T
     generator.eval()
 
 
-def save_network(network: nn.Module, file: Path) -> None:
-    """float16 safetensors, written atomically; counters that only training needs are kept as they are."""
-    values = {k: v.half() if v.is_floating_point() else v for k, v in network.state_dict().items()}
+def save_network(network: nn.Module, file: Path, kind: torch.dtype = torch.float16) -> None:
+    """safetensors of one floating kind, written atomically; counters that only training needs are kept as they are."""
+    values = {k: v.to(kind) if v.is_floating_point() else v for k, v in network.state_dict().items()}
     with atomic(file) as temporary:
         temporary.write_bytes(save({k: v.cpu().contiguous() for k, v in values.items()}))
 
 
-def save_text_encoder(encoder: TextEncoder, folder: Path) -> None:
-    """Weights and, of a skip-thought encoder, its words."""
+def save_text_encoder(encoder: TextEncoder, folder: Path, kind: torch.dtype = torch.float16) -> None:
+    """Weights and, of a skip-thought encoder, its words; float32 weights are not copied when they are loaded."""
     if isinstance(encoder, SkipThoughts):
         write_text(folder / VOCABULARY, "".join(word + "\n" for word in encoder.vocabulary.words))
-    save_network(encoder, folder / TEXT_ENCODER)
+    save_network(encoder, folder / TEXT_ENCODER, kind)
+
+
+def write_text_encoder(folder: Path, encoder: TextEncoder) -> None:
+    """A folder that `training.embeddings.load_trained_encoder` loads, in float32: not a bit is rounded."""
+    folder.mkdir(parents=True, exist_ok=True)
+    remove_leftovers(folder)
+    save_text_encoder(encoder, folder, torch.float32)
+    write_json(folder / ENCODER_CONFIG, asdict(encoder.config))
 
 
 def write_snapshot(

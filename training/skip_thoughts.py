@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from t2i.config import SkipThoughtConfig
 from t2i.skip_thoughts import END, UNKNOWN, SkipThoughts, Vocabulary, tokenize
-from training.corpus import Corpus, count_words, read_corpus
+from training.corpus import LOAD_SIZE, Corpus, count_words, read_corpus
 from training.data import CaptionedImages, load_data
 from training.embeddings import embed_captions
 from training.export import ENCODER_CONFIG, save_text_encoder
@@ -30,7 +30,6 @@ from training.options import add_fields, apply_fields, common_parser, run_script
 from training.randomness import step_rng
 from training.state import claim_folder, write_json
 
-LOAD_SIZE = 76  # of pictures, of which only their features count
 HELD_OUT_DOCUMENTS, HELD_OUT = 64, 1024  # images of test classes and triples of their captions, for the reports
 
 
@@ -166,8 +165,9 @@ def build_trainer(
     counts = count_words(tokenize(sentence) for document in documents for sentence in document)
     common = [word for word, _ in counts.most_common() if word not in (END, UNKNOWN)]
     vocabulary = Vocabulary([END, UNKNOWN, *common[: config.words - 2]])
-    corpora = (Corpus.of(part, vocabulary, config.longest) if part else None for part in (documents, held_out))
-    return SkipThoughtTrainer(*corpora, vocabulary, config, torch.device(device))
+    corpus = Corpus.of(documents, vocabulary, config.longest)
+    measured = Corpus.of(held_out, vocabulary, config.longest) if held_out else None
+    return SkipThoughtTrainer(corpus, measured, vocabulary, config, torch.device(device))
 
 
 def train_skip_thoughts(trainer: SkipThoughtTrainer, name: str, out: Path, max_minutes: float | None = None) -> bool:
@@ -221,6 +221,9 @@ def main(arguments: list[str] | None = None) -> None:
         data = load_data(options.data, options.root, LOAD_SIZE)
         documents, held_out = documents_of(data, config.split)
         name = data.name
+    features = None
+    if data is not None and options.features and not options.dry_run:
+        features = image_features(options.features, data, options.root, options.device)
     trainer = build_trainer(documents[:64] if options.dry_run else documents, held_out, config, options.device)
     if options.dry_run:
         words = len(trainer.encoder.vocabulary)
@@ -228,8 +231,7 @@ def main(arguments: list[str] | None = None) -> None:
         print({k: round(v.item(), 4) for k, v in trainer.step(0).items()})
     elif not train_skip_thoughts(trainer, name, options.out, options.max_minutes):
         print(f"Stopped; the same command goes on from {options.out}.")
-    elif data is not None and options.features:
-        features = image_features(options.features, data, options.root, options.device)
+    elif features is not None:
         figures = zero_shot(trainer.encoder.eval(), data, features, config.split) | {"epochs": config.epochs}
         write_json(options.out / "metrics.json", figures)
         print(figures)
