@@ -1,8 +1,9 @@
 """Captioned photographs in memory: what every script trains on and measures with.
 
-Look at a set before training: python -m training.data check --data oxford102 --root DIR
+Look at a set before training: python -m training.data check --data cub --root DIR
 
 oxford102            flowers (training/oxford.py)
+cub, cub-cropped     birds, as whole photographs or cut to their bounding boxes (training/cub.py)
 synthetic            drawn by us, no root (training/synthetic.py)
 """
 
@@ -16,12 +17,14 @@ from pathlib import Path
 
 import numpy as np
 
-from training import oxford
+from training import cub, oxford
 from training.listing import Layout, Listing
 from training.pixels import decode
 from training.state import atomic
 
-LAYOUTS: dict[str, Layout] = {"oxford102": oxford.LAYOUT}
+LAYOUTS: dict[str, Layout] = {
+    "oxford102": oxford.LAYOUT, "cub": cub.LAYOUT, "cub-cropped": cub.CROPPED,
+}  # fmt: skip
 DATASETS = (*LAYOUTS, "synthetic")
 MOST_UNSEEN = 1_000  # images without classes that are measured on
 
