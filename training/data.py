@@ -5,6 +5,7 @@ Look at a set before training: python -m training.data check --data cub --root D
 oxford102            flowers (training/oxford.py)
 cub, cub-cropped     birds, as whole photographs or cut to their bounding boxes (training/cub.py)
 coco                 everyday scenes, no classes (training/coco.py)
+folder               your own pictures and captions (training/folder.py)
 synthetic            drawn by us, no root (training/synthetic.py)
 """
 
@@ -18,13 +19,14 @@ from pathlib import Path
 
 import numpy as np
 
-from training import coco, cub, oxford
+from training import coco, cub, folder, oxford
 from training.listing import Layout, Listing
 from training.pixels import decode
 from training.state import atomic
 
 LAYOUTS: dict[str, Layout] = {
     "oxford102": oxford.LAYOUT, "cub": cub.LAYOUT, "cub-cropped": cub.CROPPED, "coco": coco.LAYOUT,
+    "folder": folder.LAYOUT,
 }  # fmt: skip
 DATASETS = (*LAYOUTS, "synthetic")
 MOST_UNSEEN = 1_000  # images without classes that are measured on
