@@ -112,7 +112,7 @@ def style_stage(job: Release, config: StyleConfig, snapshot: Path, run: Path) ->
         return None
     shutil.copyfile(run / STYLE_ENCODER, snapshot / STYLE_ENCODER)
     synthesizer = Synthesizer.from_pretrained(snapshot, device=job.device)
-    return json.loads((run / "metrics.json").read_text()) | asdict(verify(synthesizer, data.split("test")))
+    return json.loads((run / "metrics.json").read_text()) | asdict(verify(synthesizer, data.unseen("test")))
 
 
 def match_stage(job: Release, snapshot: Path, run: Path) -> dict[str, Any] | None:
