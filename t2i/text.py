@@ -16,6 +16,14 @@ PADDING = len(ALPHABET)
 _INDEX = {character: k for k, character in enumerate(ALPHABET)}  # '-' stands twice; the later wins
 
 
+def plain_text(caption: str) -> str:
+    """One line without accents; typographic quotes and dashes become those of a keyboard."""
+    if not caption.isascii():
+        caption = "".join(c for c in unicodedata.normalize("NFKD", caption) if not unicodedata.combining(c))
+        caption = re.sub(r"[‘’]", "'", re.sub(r"[“”]", '"', re.sub(r"[‐-―]", "-", caption)))
+    return re.sub(r"\s+", " ", caption).strip()
+
+
 def clean_caption(caption: str, keep_case: bool = False) -> str:
     """The caption as the encoder reads it: one line, accents removed, lower case unless `keep_case`.
 
@@ -25,9 +33,7 @@ def clean_caption(caption: str, keep_case: bool = False) -> str:
     """
     if not isinstance(caption, str):
         raise ValueError(f"A caption must be text, not {type(caption).__name__}.")
-    plain = "".join(c for c in unicodedata.normalize("NFKD", caption) if not unicodedata.combining(c))
-    plain = re.sub(r"[‘’]", "'", re.sub(r"[“”]", '"', re.sub(r"[‐-―]", "-", plain)))
-    plain = re.sub(r"\s+", " ", plain if keep_case else plain.lower()).strip()
+    plain = plain_text(caption) if keep_case else plain_text(caption).lower()
     if not plain:
         raise ValueError("The caption is empty; describe a flower, for example: a pink flower with yellow petals.")
     readable = re.sub(r" +", " ", "".join(c for c in plain if c.lower() in _INDEX)).strip()

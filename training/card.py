@@ -11,12 +11,30 @@ SOURCES = {
         "captions by Reed et al. (2016). Neither is part of this repository. The weights are offered under the same "
         "research-use terms."
     ),
+    "cub": (
+        "CUB-200-2011: photographs of birds collected from the web by Wah et al. (2011, Caltech) for research use, not "
+        "for sale; captions by Reed et al. (2016). Neither is part of this repository. The weights are offered under "
+        "the same research-use terms."
+    ),
+    "coco": (
+        "MS-COCO 2014 (Lin et al. 2014): photographs from Flickr, each under its photographer's terms; captions by "
+        "the COCO Consortium under CC BY 4.0. Neither is part of this repository."
+    ),
+    "folder": "A folder of its maker's own pictures and captions (`training.folder`), under their terms.",
     "synthetic": "Flowers and captions drawn by `training.synthetic`; no terms apply.",
 }
 SPLITS = {
     "oxford102": "The zero-shot split of the literature: 82 classes to train on, 20 test classes never seen.",
+    "cub": "The zero-shot split of the literature: 150 classes to train on, 50 test classes never seen.",
+    "coco": "The publisher's: train2014 to train on, 1,000 images of val2014 to measure on, never seen.",
+    "folder": "Test classes or, where there are few classes or none, test pictures that training has not seen.",
     "synthetic": "34 classes to train on, 8 test classes never seen.",
 }
+SUBJECTS = {"oxford102": "flowers", "cub": "birds", "coco": "everyday scenes", "folder": "what it was shown",
+            "synthetic": "drawn flowers"}  # fmt: skip
+for _of in (SOURCES, SPLITS, SUBJECTS):
+    _of["cub-cropped"] = _of["cub"]
+SPLITS["cub-cropped"] += " Photographs are cut to 1.5 times the bird's bounding box."
 
 LENGTHS = ("until_image", "epochs", "tick_epochs")  # of a run's history: no part of the recipe
 
@@ -80,7 +98,7 @@ of up to 201 characters to a picture of {size}x{size} pixels.
 
 ![samples](samples.png)
 
-Seeds 0 to 7 of eight captions of test classes, not selected; from the top:
+Seeds 0 to 7 of eight unseen captions, not selected; from the top:
 
 {captions}
 
@@ -89,7 +107,7 @@ Seeds 0 to 7 of eight captions of test classes, not selected; from the top:
 ```python
 from t2i import Synthesizer
 
-Synthesizer.from_pretrained().generate("a pink flower with a yellow center", seeds=7)[0].save("flower.png")
+Synthesizer.from_pretrained().generate("{config.examples[0]}", seeds=7)[0].save("picture.png")
 ```
 
 ## Training
@@ -103,7 +121,7 @@ Synthesizer.from_pretrained().generate("a pink flower with a yellow center", see
 
 ## Figures
 
-All on the test classes, none of which training has seen.
+All on the test split, which training has not seen.
 
 {figures_table(evaluation, encoder_rows(facts))}
 
@@ -127,10 +145,8 @@ The style encoder S reads from a picture the noise that would draw it (section 4
 
 ## Limits
 
-- It knows flowers, in English. Other subjects give flowers, too.
-- Petal colour follows the caption best{weakest(evaluation["colour"])}; petal counts, stamens and leaves follow it
-  loosely.
-- {size}x{size} pixels; fine structure is soft.
+- It knows {SUBJECTS[data]}, in English. Other subjects give the same.
+{colour_limits(evaluation["colour"])}- {size}x{size} pixels; fine structure is soft.
 - {SEEDS.format(**evaluation["seeds"])}
 """
 
@@ -143,7 +159,8 @@ def style_table(style: dict[str, Any], variants: dict[str, Any]) -> str:
     ]
     rows = {"this one": style} | {f"variants/{variant}": figures for variant, figures in variants.items()}
     for name, row in rows.items():
-        colour = f"{row['colour']['drawn']:.1%}" if "colour" in row else "above"
+        measured = row.get("colour", "above")
+        colour = f"{measured['drawn']:.1%}" if isinstance(measured, dict) else measured or "–"
         areas = (f"{row[k]:.3f} ± {row[k + '_deviation']:.3f}" for k in ("style", "caption"))
         lines.append(f"| {name} | {row['r2_held_out']:.2f} | {' | '.join(areas)} | {colour} |")
     return "\n".join(lines)
@@ -190,16 +207,25 @@ def rate_over_time(training: dict[str, Any]) -> str:
     return " and ".join(parts) or "constant"
 
 
-def weakest(colour: dict[str, Any]) -> str:
-    """The colour that follows its caption least, if that is below one half."""
+def colour_limits(colour: dict[str, Any] | None) -> str:
+    """A list item on what follows the caption, with the colour that does least, if that is below one half."""
+    if not colour:
+        return ""
     name, rate = min(colour["drawn_by_colour"].items(), key=lambda item: item[1])
-    return f" ({name} least: {rate:.0%})" if rate < 0.5 else ""
+    least = f" ({name} least: {rate:.0%})" if rate < 0.5 else ""
+    return f"- Petal colour follows the caption best{least}; petal counts, stamens and leaves follow it\n  loosely.\n"
 
 
 def encoder_rows(facts: dict[str, Any]) -> tuple[Row, ...]:
     """The text encoder's figures as rows of the table."""
     text, n = facts["text_encoder"], f"{facts['evaluation']['photographs']['n']:,}"
-    values = {"zero-shot top-1 over the classes": text["zero_shot_accuracy"], "retrieval AP@50": text["ap_at_50"]}
+    names = {
+        "zero_shot_accuracy": "zero-shot top-1 over the classes", "ap_at_50": "retrieval AP@50",
+        "caption_recall_at_1": "caption to caption of the image, best of all",
+        "caption_recall_at_10": "caption to caption of the image, among ten best",
+    }  # fmt: skip
     return tuple(
-        Row(f"Text encoder: {name}", f"{value:.1%}", n, facts["features"], "–") for name, value in values.items()
+        Row(f"Text encoder: {name}", f"{text[key]:.1%}", n, facts["features"], "–")
+        for key, name in names.items()
+        if key in text
     )

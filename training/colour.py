@@ -16,6 +16,7 @@ from training.data import CaptionedImages
 from training.drawing import draw_pixels, encode_captions
 
 COLOURS = ("red", "orange", "yellow", "pink", "purple", "blue", "white")
+NO_COLOURS = "too few captions name a petal colour"
 BINS = (18, 4, 4)  # of hue, saturation and value
 CAPTIONS = 200
 BORDER = 1 / 8  # of the side: the frame whose mean colour stands for the background
@@ -48,7 +49,7 @@ def fit_probe(data: CaptionedImages):
     """Logistic regression from `colour_histogram` to colours, on the photographs whose captions agree.
 
     A photograph counts if at least three of its captions give the petals a colour and all of those
-    give the same.
+    give the same. None where too few do.
     """
     rows, colours = [], []
     for k, captions in enumerate(data.captions):
@@ -57,7 +58,7 @@ def fit_probe(data: CaptionedImages):
             rows.append(k)
             colours.append(next(iter(votes)))
     if len(set(colours)) < 2:
-        raise ValueError("Too few captions name a petal colour to fit the colour probe.")
+        return None
     root = FunctionTransformer(np.sqrt)  # Hellinger: distances between shares
     probe = make_pipeline(root, LogisticRegression(C=10, max_iter=2000, class_weight="balanced"))
     return probe.fit(colour_histogram(np.ascontiguousarray(data.images[rows])), colours)
@@ -72,10 +73,13 @@ def coloured_captions(data: CaptionedImages, count: int, seed: int = 0) -> list[
 
 def colour_fidelity(
     synthesizer: Synthesizer, data: CaptionedImages, split: str = "test", training: str = "trainval"
-) -> dict[str, Any]:
-    """Rates at which drawn pictures and the captions' own photographs have the colour named."""
+) -> dict[str, Any] | None:
+    """Rates at which drawn pictures and the captions' own photographs have the colour named; None for NO_COLOURS."""
     probe, unseen = fit_probe(data.split(training)), data.split(split)
-    rows, captions, colours = zip(*coloured_captions(unseen, CAPTIONS))
+    coloured = coloured_captions(unseen, CAPTIONS)
+    if probe is None or not coloured:
+        return None
+    rows, captions, colours = zip(*coloured)
     colours = np.array(colours)
     phi = encode_captions(synthesizer, [c[:MAX_CHARACTERS] for c in captions])
     drawn = probe.predict(colour_histogram(draw_pixels(synthesizer, phi, range(len(phi)))))

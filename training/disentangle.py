@@ -69,7 +69,7 @@ def verify(synthesizer: Synthesizer, data: CaptionedImages, clusters: int = CLUS
     Small sets have fewer clusters: four photographs to each, on average, at least.
     """
     images = np.ascontiguousarray(data.images)
-    clusters = min(clusters, len(images) // 4)
+    clusters = max(1, min(clusters, len(images) // 4))
     groups = KMeans(clusters, n_init=10, random_state=seed).fit_predict(background_colour(images))
     pairs, together = draw_pairs(groups, PAIRS, seed)
     style = synthesizer.encode_style([Image.fromarray(image) for image in images])
@@ -92,7 +92,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     synthesizer = Synthesizer.from_pretrained(options.model)
     data = load_data(options.data, options.root, synthesizer.config.model.image_size)
-    result = asdict(verify(synthesizer, data.split(options.split), options.clusters, options.seed))
+    result = asdict(verify(synthesizer, data.unseen(options.split), options.clusters, options.seed))
     print(json.dumps(result, indent=2))
     if options.out:
         write_json(options.out, result)

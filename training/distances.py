@@ -53,9 +53,14 @@ def mean_pairwise_distance(features: Tensor) -> float:
     return max(0.0, 1 - float(cosine))
 
 
-def group_distance(features: Tensor, groups: np.ndarray) -> dict[str, float]:
-    """`mean_pairwise_distance` within each group of two or more rows: mean over the groups, its standard error."""
+def group_distance(features: Tensor, groups: np.ndarray) -> dict[str, float] | None:
+    """`mean_pairwise_distance` within each group of two or more rows: mean over the groups, its standard error.
+
+    None where there is no such group.
+    """
     names, counts = np.unique(groups, return_counts=True)
+    if counts.max() < 2:
+        return None
     rows = (torch.from_numpy(np.flatnonzero(groups == name)) for name in names[counts > 1])
     values = np.array([mean_pairwise_distance(features[row]) for row in rows])
     return {"distance": float(values.mean()), "error": standard_error(values), "groups": len(values)}

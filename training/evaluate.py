@@ -140,7 +140,7 @@ def evaluate(
     synthesizer: Synthesizer, data: CaptionedImages, plan: Plan, device: str = "cpu", model: str | None = None
 ) -> dict[str, Any]:
     """All figures, ready for JSON; those on features only where `plan` names some. `model` is for the command."""
-    seen, unseen = trained_split(synthesizer, data, plan.split), data.split(plan.split)
+    seen, unseen = trained_split(synthesizer, data, plan.split), data.unseen(plan.split)
     space = load_space(plan.features, device) if plan.features else None
     side = space if plan.image_side in (None, plan.features) else load_space(plan.image_side, device)
     config = synthesizer.config.model

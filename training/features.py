@@ -13,13 +13,16 @@ from training.data import CaptionedImages, cache_folder, cached_array, load_data
 SIDE, CROP = 256, 224
 
 
-def image_features(source: str, data: CaptionedImages, root: Path | None, device: str = "cpu") -> Tensor:
+def image_features(source: str, data: CaptionedImages, root: Path | None, device: str = "cpu") -> Tensor | None:
     """float32 (N, views, D) in the order of `data`.
 
     `source` is "googlenet" (torchvision's, pretrained on ImageNet; downloaded once), "pixels"
-    (random features of colour layout, for trying the scripts with no download) or a safetensors
-    file with `image_id` (M,) and `features` (M, views, D).
+    (random features of colour layout, for trying the scripts with no download), a safetensors
+    file with `image_id` (M,) and `features` (M, views, D), or "captions": None, since another caption
+    stands in for the image.
     """
+    if source == "captions":
+        return None
     if source == "googlenet":
         file = cache_folder() / f"{data.name}-googlenet-{data.fingerprint}-{len(data)}.npy"
         return torch.from_numpy(cached_array(file, lambda: _googlenet_features(data, root, device)).copy())
@@ -43,8 +46,9 @@ def _stored_features(file: Path, data: CaptionedImages) -> Tensor:
 
 
 def _pixel_features(data: CaptionedImages) -> Tensor:
-    images = torch.from_numpy(np.ascontiguousarray(data.images)).permute(0, 3, 1, 2).float() / 127.5 - 1
-    return torch.stack(pixel_views(images), dim=1)
+    parts = np.array_split(np.arange(len(data)), -(-len(data) // 1024))  # as floats, all would fill the memory
+    images = (torch.from_numpy(data.images[part]).permute(0, 3, 1, 2).float() / 127.5 - 1 for part in parts)
+    return torch.cat([torch.stack(pixel_views(part), dim=1) for part in images])
 
 
 def pixel_views(images: Tensor, size: int = 1024) -> list[Tensor]:

@@ -7,9 +7,11 @@ has not changed between.
 """
 
 import json
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
@@ -20,7 +22,7 @@ from t2i.models import count_parameters
 from t2i.snapshot import TextEncoder
 from t2i.text import MAX_CHARACTERS, clean_caption
 from training.adversarial import FAR_STEP, GanTrainer
-from training.data import CaptionedImages, load_data
+from training.data import CaptionedImages, load_data, spread
 from training.distributed import average, first_goes_ahead, is_first, process_group
 from training.embeddings import embed_captions, encode, load_trained_encoder, weights_digest
 from training.export import write_snapshot
@@ -62,11 +64,29 @@ def save_grid(pictures: list[Image.Image], file: Path) -> None:
 
 
 def grid_captions(data: CaptionedImages) -> list[str]:
-    """Captions of different test classes, the same for every run on this data."""
-    test = data.split("test")
-    rows = [int((test.labels == c).argmax()) for c in sorted(set(test.labels.tolist()))]
-    captions = [test.captions[rows[k * len(rows) // GRID]] for k in range(GRID)]
-    return [next((c for c in texts if len(c) <= MAX_CHARACTERS), texts[0][:MAX_CHARACTERS]) for texts in captions]
+    """Captions of different test classes, the same for every run on this data.
+
+    Of fewer classes than the grid has rows, those of different images; of fewer images, several of each.
+    """
+    test = data.unseen("test")
+    rows = np.unique(test.labels, return_index=True)[1]
+    if len(rows) < GRID:
+        rows = np.argsort(test.labels, kind="stable")
+    chosen, captions = Counter(), []
+    for row in (int(rows[k * len(rows) // GRID]) for k in range(GRID)):
+        short = [c for c in test.captions[row] if len(c) <= MAX_CHARACTERS] or [test.captions[row][0][:MAX_CHARACTERS]]
+        captions.append(short[chosen[row] % len(short)])
+        chosen[row] += 1
+    return captions
+
+
+def example_captions(data: CaptionedImages) -> tuple[str, ...]:
+    """Sentences that the page suggests for a model of this data: ours, or short ones of different classes."""
+    if data.name in EXAMPLES:
+        return EXAMPLES[data.name]
+    first = np.sort(np.unique(data.labels, return_index=True)[1])
+    captions = [min(data.captions[row], key=len)[:MAX_CHARACTERS] for row in spread(first, GRID)]
+    return tuple(dict.fromkeys(captions))
 
 
 def build_trainer(data: CaptionedImages, encoder: TextEncoder, config: GanConfig, device: str) -> GridTrainer:
@@ -98,18 +118,15 @@ def train_gan(
     return trainer if seen >= trainer.total_images else None
 
 
-def export_gan(folder: Path, trainer: GanTrainer, encoder: TextEncoder, data: str, run: Path) -> None:
-    """Write the averaged generator, D and the text encoder as a snapshot.
-
-    `data` is the set's name, `run` the folder that the trainer trained in.
-    """
+def export_gan(folder: Path, trainer: GanTrainer, encoder: TextEncoder, data: CaptionedImages, run: Path) -> None:
+    """Write the averaged generator, D and the text encoder as a snapshot; `run` is the folder of the training."""
     history = json.loads((run / "config.json").read_text()).get("history", [])
     config = SnapshotConfig(
-        name=f"{data}-{trainer.config.variant}",
+        name=f"{data.name}-{trainer.config.variant}",
         variant=trainer.config.variant,
         model=trainer.sizes,
         text_encoder=encoder.config,
-        examples=EXAMPLES[data],
+        examples=example_captions(data),
         training=asdict(trainer.config) | {"history": history},
     )
     write_snapshot(folder, config, trainer.averaged_generator(), encoder, trainer.D)
@@ -147,8 +164,8 @@ def main(arguments: list[str] | None = None) -> None:
             print(f"Stopped; the same command goes on from {options.out}.")
         elif is_first():
             folder = options.out / "snapshot"
-            export_gan(folder, trainer, encoder, data.name, options.out)
-            print(f'Snapshot written: t2i "a pink flower" --model {folder}')
+            export_gan(folder, trainer, encoder, data, options.out)
+            print(f'Snapshot written: t2i "{example_captions(data)[0]}" --model {folder}')
 
 
 if __name__ == "__main__":

@@ -107,7 +107,7 @@ def build_trainer(data: CaptionedImages, model: Path, config: MatchConfig, devic
     """Everything a run needs, at step 0, for the snapshot `model`; `data` in the model's size."""
     sizes = read_config(model)
     encoder = load_text_encoder(model, sizes.text_encoder).to(device)
-    parts = (data.split(config.split), data.split("test"))
+    parts = (data.split(config.split), data.unseen("test"))
     sets = (value for part in parts for value in (part, embed_captions(encoder, part)))
     networks = load_generator(model, sizes), load_discriminator(model, sizes)
     return MatchTrainer(*networks, sizes.model.z_size, *sets, config, torch.device(device))

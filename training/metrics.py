@@ -63,6 +63,15 @@ def retrieval_precision(
     return float(np.mean(shares))
 
 
+def caption_retrieval(first: Tensor, second: Tensor) -> dict[str, float]:
+    """How often row k of `first` (N, D) has the largest dot product, or one of the ten largest, with row k of
+    `second`: another caption of the same image. A tie is a miss."""
+    scores = first @ second.T
+    better = (scores >= scores.diag()[:, None]).sum(1) - 1
+    shares = {f"caption_recall_at_{k}": float((better < k).float().mean()) for k in (1, 10)}
+    return shares | {"captions": len(first)}
+
+
 def r_precision(
     image: Tensor, text: Tensor, captions: Captions, other_classes: bool = False, choices: int = CHOICES
 ) -> dict[str, float]:

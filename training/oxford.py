@@ -9,54 +9,55 @@
 Images without a photograph are skipped.
 """
 
-import json
 from pathlib import Path
 
-import numpy as np
 from scipy.io import loadmat
 
-from training.data import CaptionedImages, cached_array, decode_images, fingerprint
+from training.listing import CLASS_LISTS, Entry, Layout, Listing, demand, read_captions, read_json, read_splits
 
-SPLITS = ("train", "val", "trainval", "test")
+NAMES = "cat_to_name.json"
 
 
-def read_oxford(root: Path, load_size: int, cache: Path) -> CaptionedImages:
+def list_oxford(root: Path) -> Listing:
     """The whole set; ValueError names what is missing."""
-    for part in ("jpg", "text_c10", "imagelabels.mat", *(f"{s}classes.txt" for s in SPLITS)):
-        if not (root / part).exists():
-            raise ValueError(f"{root} has no {part}; see training/oxford.py for the layout of Oxford-102.")
-    all_labels = loadmat(root / "imagelabels.mat")["labels"].ravel().astype(np.int64)
-    files = sorted((root / "jpg").glob("image_*.jpg"))
-    if not files:
-        raise ValueError(f"{root / 'jpg'} holds no image_XXXXX.jpg; put the photographs there.")
-    ids = np.array([int(file.stem[len("image_") :]) for file in files])
-    if ids.max() > len(all_labels):
-        raise ValueError(f"imagelabels.mat has {len(all_labels)} labels but there is an image {ids.max()}.")
-    labels = all_labels[ids - 1]
-    mark = fingerprint([load_size, *((f.name, f.stat().st_size) for f in files)])
-    images = cached_array(cache / f"oxford102-{load_size}-{mark}.npy", lambda: decode_images(files, load_size))
-    names = root / "cat_to_name.json"
-    return CaptionedImages(
-        name="oxford102",
-        images=images,
-        labels=labels,
-        captions=tuple(_read_captions(root, int(k), int(c)) for k, c in zip(ids, labels)),
-        ids=ids,
-        splits={split: _read_classes(root / f"{split}classes.txt") for split in SPLITS},
-        class_names={int(k): v for k, v in json.loads(names.read_text()).items()} if names.exists() else {},
-        fingerprint=mark,
+    demand(root, "jpg", "text_c10", "imagelabels.mat", *CLASS_LISTS)
+    labels = _read_labels(root / "imagelabels.mat")
+    entries, problems = [], []
+    for file in sorted((root / "jpg").glob("image_*.jpg")):
+        try:
+            number = file.stem[len("image_") :]
+            image = int(number) if number.isdecimal() else 0
+            if not 1 <= image <= len(labels):
+                raise ValueError(f"{file} is none of the {len(labels):,} images that imagelabels.mat has labels of.")
+            label = labels[image - 1]
+            captions = read_captions(root / "text_c10" / f"class_{label:05d}" / f"image_{image:05d}.txt")
+            entries.append(Entry(file, captions, label, image))
+        except ValueError as error:
+            problems.append(str(error))
+    without = len(labels) - len(entries) - len(problems)
+    names = read_json(root / NAMES) if (root / NAMES).exists() else {}
+    return Listing(
+        folder=root / "jpg",
+        entries=tuple(entries),
+        splits=read_splits(root),
+        class_names={int(k): name for k, name in names.items()},
+        problems=tuple(problems),
+        remarks=(f"{without:,} labelled images have no photograph and are skipped.",) if without else (),
     )
 
 
-def _read_captions(root: Path, image: int, label: int) -> tuple[str, ...]:
-    file = root / "text_c10" / f"class_{label:05d}" / f"image_{image:05d}.txt"
-    if not file.exists():
-        raise ValueError(f"{file} is missing; every photograph needs its captions.")
-    lines = tuple(line.strip() for line in file.read_text(encoding="utf-8").splitlines() if line.strip())
-    if not lines:
-        raise ValueError(f"{file} is empty; write at least one caption.")
-    return lines
+def _read_labels(file: Path) -> list[int]:
+    """The class of image 1, 2 and so on."""
+    try:
+        return loadmat(file)["labels"].ravel().astype(int).tolist()
+    except Exception as error:  # SciPy raises what it comes across in damaged bytes
+        raise ValueError(f"{file} is not the MATLAB file with `labels`; download it again.") from error
 
 
-def _read_classes(file: Path) -> tuple[int, ...]:
-    return tuple(int(line.strip()[len("class_") :]) for line in file.read_text().split())
+LAYOUT = Layout(
+    title="Oxford-102 flowers",
+    holds="jpg/, text_c10/, imagelabels.mat, trainclasses.txt, valclasses.txt, trainvalclasses.txt and testclasses.txt",
+    source="photographs and imagelabels.mat from https://www.robots.ox.ac.uk/~vgg/data/flowers/102/, captions and "
+    "class lists from https://github.com/reedscot/icml2016",
+    read=list_oxford,
+)

@@ -106,6 +106,26 @@ EXAMPLES = {  # sentences that the page suggests for a model of this data
         "a purple flower with thin pointed petals",
         "a yellow flower with many layered petals",
     ),
+    "cub": (
+        "this bird has a red crown, a white belly and dark wings",
+        "a small yellow bird with black wings and a short beak",
+        "this bird is blue with a white breast",
+        "a black bird with a long orange bill",
+        "a brown bird with a speckled breast and a thin tail",
+        "a white water bird with grey wings and yellow feet",
+        "this bird is green all over with a red throat",
+        "a tiny grey bird with a pointed bill",
+    ),
+    "coco": (
+        "a herd of sheep grazing on a green field",
+        "a man riding a wave on a surfboard",
+        "a plate of food with broccoli and rice",
+        "a red double decker bus on a city street",
+        "a bathroom with a white sink and a mirror",
+        "a skier going down a snowy mountain",
+        "a clock tower against a blue sky",
+        "two giraffes standing next to a tree",
+    ),
     "synthetic": (
         "a red flower with a yellow center",
         "a flower with blue petals on a green background",
@@ -113,9 +133,15 @@ EXAMPLES = {  # sentences that the page suggests for a model of this data
         "the petals of this flower are orange with brown in the middle",
     ),
 }
+EXAMPLES["cub-cropped"] = EXAMPLES["cub"]
 
 PRESETS = {
     "paper": GanConfig(),
+    "birds": GanConfig(),
+    "coco": GanConfig(
+        variant="cls", generator_channels=196, discriminator_channels=196, captions_per_image=3, epochs=200,
+        halve_lr_epochs=40,
+    ),
     "cpu": GanConfig(
         load_size=68, generator_channels=48, discriminator_channels=48, captions_per_image=1, epochs=157,
         halve_lr_epochs=100, diversity=0.2, readable=1.0, augment=True, precision="bf16",

@@ -124,7 +124,7 @@ def gan_stage(
     """Train a GAN in `run` and export it to `folder`; None if the time ran out first."""
     trainer = train_gan(data, encoder, config, run, job.device, job.max_minutes)
     if trainer is not None:
-        export_gan(folder, trainer, encoder, data.name, run)
+        export_gan(folder, trainer, encoder, data, run)
     return trainer
 
 
@@ -135,7 +135,7 @@ def style_stage(job: Release, config: StyleConfig, snapshot: Path, run: Path) ->
         return None
     shutil.copyfile(run / STYLE_ENCODER, snapshot / STYLE_ENCODER)
     synthesizer = Synthesizer.from_pretrained(snapshot, device=job.device)
-    return json.loads((run / "metrics.json").read_text()) | asdict(verify(synthesizer, data.split("test")))
+    return json.loads((run / "metrics.json").read_text()) | asdict(verify(synthesizer, data.unseen("test")))
 
 
 def match_stage(job: Release, snapshot: Path, run: Path) -> dict[str, Any] | None:
@@ -213,9 +213,11 @@ def parse(arguments: list[str] | None) -> tuple[Release, bool]:
     parser.add_argument("--root", type=Path, help="folder of the data set")
     parser.add_argument("-o", "--out", type=Path, required=True, help="folder for the finished weights")
     parser.add_argument("--run", type=Path, help="folder of the stages (default: runs/release-DATA-PRESET)")
-    parser.add_argument("--variant", choices=REED, default="int-cls")
+    parser.add_argument("--variant", choices=REED, help="default: the preset's")
     parser.add_argument("--epochs", type=int, help="epochs of the GAN (default: the preset's)")
-    parser.add_argument("--features", help="image side of the text encoder: googlenet, pixels or a safetensors file")
+    parser.add_argument(
+        "--features", help="image side of the text encoder: googlenet, pixels, captions or a safetensors file"
+    )
     parser.add_argument("--metric-features", help=f"space of FID, KID, IS and distances: {SPACES}")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--max-minutes", type=float, help="save a state and stop the stage after so long")
@@ -223,7 +225,7 @@ def parse(arguments: list[str] | None) -> tuple[Release, bool]:
         "--dry-run", action="store_true", help="print the plan, do one step of each stage, write nothing"
     )
     options = parser.parse_args(arguments)
-    text, gan = TEXT_PRESETS[options.preset], replace(PRESETS[options.preset], variant=options.variant)
+    text, gan = TEXT_PRESETS[options.preset], PRESETS[options.preset]
     compared = PRESETS["smoke" if options.preset == "smoke" else "small"]
     after = "smoke" if options.preset == "smoke" else "default"
     style = STYLE_PRESETS.get(options.preset, STYLE_PRESETS[after])
@@ -233,6 +235,9 @@ def parse(arguments: list[str] | None) -> tuple[Release, bool]:
     if options.features:
         text = replace(text, features=options.features)
         command += f" --features {Path(options.features).name}"
+    if options.variant:
+        gan = replace(gan, variant=options.variant)
+        command += f" --variant {options.variant}"
     if options.metric_features:
         command += f" --metric-features {Path(options.metric_features).name}"
     if options.epochs:

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from training.colour import NO_COLOURS
+
 HEAD = "| figure | value | N | split | pixels | features |\n|---|---|---|---|---|---|"
 NEAREST = "Distance to the nearest training photograph, median (5 % quantile)"
 
@@ -30,9 +32,12 @@ def figures_table(figures: dict[str, Any], more: tuple[Row, ...] = ()) -> str:
 def rows(figures: dict[str, Any]) -> Iterator[Row]:
     """One row a figure, each beside what real photographs give."""
     colour, seeds = figures["colour"], figures["seeds"]
-    captions = f"{colour['captions']} captions"
-    yield Row("Colour named is colour drawn", f"{colour['drawn']:.1%}", captions)
-    yield Row("The same for the captions' own photographs", f"{colour['real']:.1%}", captions)
+    if colour:
+        captions = f"{colour['captions']} captions"
+        yield Row("Colour named is colour drawn", f"{colour['drawn']:.1%}", captions)
+        yield Row("The same for the captions' own photographs", f"{colour['real']:.1%}", captions)
+    else:
+        yield Row("Colour named is colour drawn", f"not measured: {NO_COLOURS}", "0")
     n = f"{seeds['captions']} captions, 6 seeds"
     yield Row("Change of pixels by the seed, of 255, median", f"{seeds['median']:.1f}", n)
     if figures["features"]:
@@ -57,8 +62,9 @@ def feature_rows(figures: dict[str, Any]) -> Iterator[Row]:
     drawn, real = part["drawn"], part["photographs"]
     n = f"{drawn['groups']} captions, {part['seeds']} seeds"
     yield Row("Diversity: cosine distance of one caption's pictures", with_error(drawn, "distance"), n, space)
-    n = f"{real['groups']} classes, {part['n_photographs']:,}"
-    yield Row("The same of one class's photographs", with_error(real, "distance"), n, space)
+    if real:
+        n = f"{real['groups']} classes, {part['n_photographs']:,}"
+        yield Row("The same of one class's photographs", with_error(real, "distance"), n, space)
     part = figures["nearest"]
     for key in ("drawn", "photographs"):
         n = f"{part[key]['n']:,} against {part['n_training_photographs']:,}"
@@ -90,11 +96,13 @@ def with_error(part: dict[str, float], key: str) -> str:
 
 def notes(figures: dict[str, Any]) -> str:
     """What the figures are and are not."""
-    lines = [
-        f"Colour: {figures['colour']['captions']} captions that name exactly one petal colour; a probe on hue, "
-        "saturation and value of the central half, fitted on photographs of training classes, reads the colour of the "
-        "drawn picture and of the caption's own photograph."
-    ]
+    lines = []
+    if figures["colour"]:
+        lines.append(
+            f"Colour: {figures['colour']['captions']} captions that name exactly one petal colour; a probe on hue, "
+            "saturation and value of the central half, fitted on photographs of training classes, reads the colour of "
+            "the drawn picture and of the caption's own photograph."
+        )
     if figures["features"]:
         space = figures["features"]
         lines.append(

@@ -161,7 +161,7 @@ def build_trainer(data: CaptionedImages, model: Path, config: StyleConfig, devic
     sizes = read_config(model)
     encoder = load_text_encoder(model, sizes.text_encoder).to(device)
     part = data.split(config.split)
-    phi, held_out = (embed_captions(encoder, captioned) for captioned in (part, data.split("test")))
+    phi, held_out = (embed_captions(encoder, captioned) for captioned in (part, data.unseen("test")))
     images = torch.from_numpy(np.ascontiguousarray(part.images))
     return StyleTrainer(load_generator(model, sizes), sizes, phi, held_out, images, config, torch.device(device))
 

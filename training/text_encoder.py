@@ -3,9 +3,12 @@
 The symmetric structured joint embedding of Reed et al. 2016 (arXiv 1605.05395): a caption's
 embedding has a larger dot product with features of an image of its class than with others'.
 Reports zero-shot classification and retrieval on the test classes.
+
+With `--features captions` another caption of the same image stands in for its features, as the
+authors' encoder of COCO learnt; then it reports how often a caption finds the other one of its image.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,38 +17,47 @@ from torch import Tensor
 
 from t2i.config import TextEncoderConfig
 from t2i.snapshot import TEXT_ENCODER
-from t2i.text import CharCnnRnn, characters_to_indices
+from t2i.text import MAX_CHARACTERS, CharCnnRnn, characters_to_indices
 from training.data import CaptionedImages, load_data
 from training.embeddings import encode_indices
 from training.export import ENCODER_CONFIG, save_network
 from training.features import image_features
 from training.loop import Trainer, check_finite, train
 from training.losses import joint_embedding_loss
-from training.metrics import class_vectors, retrieval_precision, zero_shot_accuracy
+from training.metrics import caption_retrieval, class_vectors, retrieval_precision, zero_shot_accuracy
 from training.options import add_fields, apply_fields, common_parser, run_script
 from training.randomness import step_rng
 from training.state import claim_folder, write_json
 
 LOAD_SIZE = 76  # pixels are read only by the features that need no download
+OPTIMIZERS = {"rmsprop": torch.optim.RMSprop, "adam": torch.optim.Adam}
 
 
 @dataclass(frozen=True)
 class TextTrainConfig:
-    """An epoch is (number of training classes) batches, as in the authors' code."""
+    """An epoch is (number of training classes) batches, as in the authors' code; without classes, as many as
+    show each image once."""
 
     features: str = "googlenet"
     split: str = "trainval"
     recurrence: str = "relu"
     epochs: int = 200
     batch_size: int = 40
+    optimizer: str = "rmsprop"
     lr: float = 7e-4
     lr_decay: float = 0.98
     seed: int = 0
     tick_epochs: int = 5
 
+    def __post_init__(self):
+        if self.optimizer not in OPTIMIZERS:
+            raise ValueError(f"--optimizer is {self.optimizer!r}; choose one of {', '.join(OPTIMIZERS)}.")
+
 
 PRESETS = {
     "paper": TextTrainConfig(),
+    "birds": TextTrainConfig(recurrence="gru"),
+    "coco": TextTrainConfig(features="captions", recurrence="gru", epochs=100, optimizer="adam", lr=2e-4, lr_decay=1.0),
     "cpu": TextTrainConfig(epochs=130),
     "modern": TextTrainConfig(epochs=130),
     "smoke": TextTrainConfig(features="pixels", epochs=2, tick_epochs=1),
@@ -53,30 +65,40 @@ PRESETS = {
 
 
 class TextEncoderTrainer(Trainer):
-    """One caption and one view of one image from each of `batch_size` different classes a step."""
+    """One caption of one image from each of `batch_size` different classes a step, and a view or another caption of
+    each image."""
 
-    def __init__(self, data: CaptionedImages, features: Tensor, config: TextTrainConfig, device: torch.device):
+    def __init__(self, data: CaptionedImages, features: Tensor | None, config: TextTrainConfig, device: torch.device):
         self.config, self.device = config, device
-        self.train_set = TextSet(data, features, config.split)
-        self.test_set = TextSet(data, features, "test")
+        self.train_set = TextSet(data, features, data.rows(config.split))
+        self.test_set = TextSet(data, features, data.unseen_rows("test"))
         self.batch_size = min(config.batch_size, len(self.train_set.classes))
         if self.batch_size < 2:
-            raise ValueError(f"The {config.split} split has one class; the text encoder needs at least two.")
+            kind = "class" if features is not None else "class with two captions of an image"
+            raise ValueError(f"The {config.split} split has {self.batch_size} {kind}; the text encoder needs two.")
         torch.manual_seed(config.seed)
-        sizes = TextEncoderConfig(recurrence=config.recurrence, text_size=features.shape[-1])
+        sizes = TextEncoderConfig(recurrence=config.recurrence)
+        if features is not None:
+            sizes = replace(sizes, text_size=features.shape[-1])
         self.model = CharCnnRnn(sizes).to(device)
         for parameter in self.model.parameters():
             torch.nn.init.uniform_(parameter, -0.08, 0.08)
-        self.optimizer = torch.optim.RMSprop(self.model.parameters(), lr=config.lr)
+        self.optimizer = OPTIMIZERS[config.optimizer](self.model.parameters(), lr=config.lr)
         self.parts = {"model": self.model, "optimizer": self.optimizer}
         self.epoch_steps = len(self.train_set.classes)
+        if self.train_set.classless:
+            self.epoch_steps = -(-self.epoch_steps // self.batch_size)
         self.total_images = config.epochs * self.epoch_steps * self.batch_size
 
     def step(self, step: int) -> dict[str, Tensor]:
-        indices, image = self.train_set.draw(self.batch_size, step_rng(self.config.seed, step))
+        text, image = (
+            x.to(self.device) for x in self.train_set.draw(self.batch_size, step_rng(self.config.seed, step))
+        )
         for group in self.optimizer.param_groups:
             group["lr"] = self.config.lr * self.config.lr_decay ** (step // self.epoch_steps)
-        loss = joint_embedding_loss(self.model(indices.to(self.device)), image.to(self.device))
+        if self.train_set.features is None:
+            image = self.model(image)
+        loss = joint_embedding_loss(self.model(text), image)
         check_finite(step, loss=loss)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -88,32 +110,53 @@ class TextEncoderTrainer(Trainer):
 
 
 class TextSet:
-    """One split as the text encoder sees it: captions as indices, features, rows by class."""
+    """Some rows as the text encoder sees them: captions as indices, features, rows by class.
 
-    def __init__(self, data: CaptionedImages, features: Tensor, split: str):
-        rows = np.flatnonzero(np.isin(data.labels, data.splits[split]))
-        part = data.select(rows)
-        self.labels, self.features = part.labels, features[torch.from_numpy(rows)]
-        self.indices = torch.from_numpy(np.stack([characters_to_indices(c) for cs in part.captions for c in cs]))
-        counts = np.array([len(cs) for cs in part.captions])
+    Without features, images with a single caption are left out.
+    """
+
+    def __init__(self, data: CaptionedImages, features: Tensor | None, rows: np.ndarray):
+        if features is None:
+            rows = np.array([k for k in rows if len(data.captions[k]) > 1], dtype=int)
+        captions = [data.captions[k] for k in rows]
+        self.labels, self.features = data.labels[rows], None if features is None else features[torch.from_numpy(rows)]
+        texts = [characters_to_indices(c) for cs in captions for c in cs]
+        self.indices = torch.from_numpy(np.stack(texts) if texts else np.empty((0, MAX_CHARACTERS), np.uint8))
+        counts = np.array([len(cs) for cs in captions], dtype=int)
         self.caption_counts, self.caption_starts = counts, np.cumsum(counts) - counts
-        self.caption_labels = np.repeat(part.labels, counts)
-        self.classes = np.unique(part.labels)
-        self.rows_of_class = {c: np.flatnonzero(part.labels == c) for c in self.classes}
+        self.caption_labels = np.repeat(self.labels, counts)
+        self.classes, sizes = np.unique(self.labels, return_counts=True)
+        order = np.argsort(self.labels, kind="stable")
+        self.rows_of_class = dict(zip(self.classes, np.split(order, np.cumsum(sizes)[:-1])))
+        self.classless = len(self.classes) == len(self.labels)
 
     def draw(self, size: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-        """Caption indices (size, 201) and image features (size, D) of different classes."""
+        """Caption indices (size, 201) and image features (size, D) of different classes; without features, indices
+        of another caption of each image."""
         classes = rng.choice(self.classes, size, replace=False)
         images = np.array([rng.choice(self.rows_of_class[c]) for c in classes])
-        captions = self.caption_starts[images] + rng.integers(self.caption_counts[images])
+        starts, counts = self.caption_starts[images], self.caption_counts[images]
+        captions = rng.integers(counts)
+        text = self.indices[torch.from_numpy(starts + captions)]
+        if self.features is None:
+            others = (captions + rng.integers(1, counts)) % counts
+            return text, self.indices[torch.from_numpy(starts + others)]
         views = rng.integers(self.features.shape[1], size=size)
-        return self.indices[torch.from_numpy(captions)], self.features[
-            torch.from_numpy(images), torch.from_numpy(views)
-        ]
+        return text, self.features[torch.from_numpy(images), torch.from_numpy(views)]
 
 
 def evaluate(model: CharCnnRnn, test: TextSet) -> dict[str, float]:
-    """Zero-shot top-1 accuracy and AP@50 on the test classes, from the centre view."""
+    """Zero-shot top-1 accuracy and AP@50 on the test classes, from the centre view.
+
+    Without features, how often an image's first caption finds the second among those of all test images;
+    nothing if no test image has two.
+    """
+    if test.features is None:
+        if not len(test.labels):
+            return {}
+        starts = torch.from_numpy(test.caption_starts)
+        first, second = (encode_indices(model, test.indices[starts + k]) for k in range(2))
+        return caption_retrieval(first, second)
     text, classes = class_vectors(encode_indices(model, test.indices), test.caption_labels)
     arguments = (text, classes, test.features[:, 0], test.labels)
     return {"zero_shot_accuracy": zero_shot_accuracy(*arguments), "ap_at_50": retrieval_precision(*arguments)}
@@ -161,7 +204,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser = common_parser(__doc__.splitlines()[0])
     parser.add_argument("--preset", choices=PRESETS, default="paper")
     add_fields(
-        parser, TextTrainConfig(), features="googlenet, pixels, or a safetensors file", epochs="length of the run"
+        parser,
+        TextTrainConfig(),
+        features="googlenet, pixels, captions, or a safetensors file",
+        epochs="length of the run",
     )
     options = parser.parse_args(arguments)
     config = apply_fields(PRESETS[options.preset], options)
