@@ -5,7 +5,8 @@ section 3.2): between two captions lies more text that G has seen. Noise for G i
 
 Two things are ours. Sentence vectors lie close together and most of their directions say little:
 their first principal components are brought to deviation 1 before use. And D, which has no batch
-norm to mend its scale, starts as He et al. 2015 (arXiv 1502.01852) say.
+norm to mend its scale, starts as He et al. 2015 (arXiv 1502.01852) say, with logits of 0 and text
+that does not drown the picture.
 """
 
 from itertools import pairwise
@@ -19,6 +20,7 @@ from t2i.models import FromPixel, init_weights
 
 SLOPE = 0.3  # of every LeakyReLU
 LEAST = 1e-4  # deviation of text: softplus alone rounds to zero
+TEXT_SCALE = 0.3  # of D's text codes at the start, beside He's
 COMPONENTS = 256  # of the text that G and D see
 
 
@@ -121,6 +123,8 @@ class AugmentedDiscriminator(nn.Module):
             if isinstance(module, (nn.Conv2d, nn.Linear)):
                 nn.init.kaiming_normal_(module.weight, SLOPE)
                 nn.init.zeros_(module.bias)
+        self.embed[1].weight.data.mul_(TEXT_SCALE)
+        nn.init.zeros_(self.joint[-1].weight)
 
     def judge(self, features: Tensor, code: Tensor) -> Tensor:
         """Logits (N,) of trunk features (N, C, 4, 4) beside text codes (N, projection_size, 4, 4)."""

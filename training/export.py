@@ -1,5 +1,6 @@
 """Snapshots: what training leaves for `Synthesizer.from_pretrained`."""
 
+import shutil
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
@@ -55,6 +56,13 @@ def write_text_encoder(folder: Path, encoder: TextEncoder) -> None:
     remove_leftovers(folder)
     save_text_encoder(encoder, folder, torch.float32)
     write_json(folder / ENCODER_CONFIG, asdict(encoder.config))
+
+
+def install(file: Path, folder: Path) -> None:
+    """Copy a finished file into a folder in one move."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with atomic(folder / file.name) as temporary:
+        shutil.copyfile(file, temporary)
 
 
 def write_snapshot(

@@ -20,7 +20,7 @@ from training.augment import augment
 from training.batches import BatchSource
 from training.data import CaptionedImages, load_data
 from training.embeddings import embed_captions, weights_digest
-from training.export import save_network
+from training.export import install, save_network
 from training.loop import Trainer, check_finite, train
 from training.losses import matching_loss
 from training.options import add_fields, apply_fields, common_parser, run_script
@@ -138,6 +138,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = common_parser(__doc__.splitlines()[0])
     parser.add_argument("--preset", choices=PRESETS, default="default")
     parser.add_argument("--model", type=Path, default=Path("weights"), help=f"snapshot with {DISCRIMINATOR}")
+    parser.add_argument("--install", action="store_true", help="put the finished D into the model's folder, too")
     add_fields(parser, MatchConfig())
     options = parser.parse_args(arguments)
     config = apply_fields(PRESETS[options.preset], options)
@@ -147,7 +148,9 @@ def main(arguments: list[str] | None = None) -> None:
         print(config)
         print({k: round(v.item(), 4) for k, v in trainer.step(0).items()})
     elif train_match(data, options.model, config, options.out, options.device, options.max_minutes):
-        print(f"D written: {options.out / DISCRIMINATOR}")
+        if options.install:
+            install(options.out / DISCRIMINATOR, options.model)
+        print(f"D written: {(options.model if options.install else options.out) / DISCRIMINATOR}")
     else:
         print(f"Stopped; the same command goes on from {options.out}.")
 

@@ -1,6 +1,6 @@
 """Presets of the GAN: one table, every value of which a flag can override."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from t2i.config import VARIANTS, ModelConfig
 
@@ -135,6 +135,12 @@ EXAMPLES = {  # sentences that the page suggests for a model of this data
 }
 EXAMPLES["cub-cropped"] = EXAMPLES["cub"]
 
+MODERN = GanConfig(
+    load_size=68, generator_channels=48, discriminator_channels=48, captions_per_image=1, epochs=214,
+    halve_lr_epochs=1000, ema_images=50_000, anneal=0.15, interpolated_share=0.25, joint_norm=False,
+    readable=0.5, augment=True, precision="bf16", tick_epochs=2,
+)  # fmt: skip
+
 PRESETS = {
     "paper": GanConfig(),
     "birds": GanConfig(),
@@ -146,18 +152,15 @@ PRESETS = {
         load_size=68, generator_channels=48, discriminator_channels=48, captions_per_image=1, epochs=157,
         halve_lr_epochs=100, diversity=0.2, readable=1.0, augment=True, precision="bf16",
     ),
-    "modern": GanConfig(
-        load_size=68, generator_channels=48, discriminator_channels=48, captions_per_image=1, epochs=214,
-        halve_lr_epochs=1000, ema_images=50_000, anneal=0.15, interpolated_share=0.25, joint_norm=False,
-        readable=0.5, augment=True, precision="bf16", tick_epochs=2,
-    ),
+    "modern": MODERN,
     "small": GanConfig(
         load_size=68, generator_channels=24, discriminator_channels=24, captions_per_image=1, epochs=40,
         halve_lr_epochs=40, diversity=0.2, readable=1.0, augment=True, precision="bf16",
     ),
+    "own": replace(MODERN, epochs=200, ema_images=20_000, tick_epochs=20),
     "skip-thought": GanConfig(
         variant="skip-thought", load_size=68, generator_channels=48, discriminator_channels=48, captions_per_image=1,
-        epochs=90, halve_lr_epochs=1000, ema_images=50_000, anneal=0.15, readable=0.5, augment=True,
+        epochs=90, halve_lr_epochs=1000, ema_images=50_000, anneal=0.15, readable=0.25,
         dropout=0.0, precision="bf16", tick_epochs=4,
     ),
     "smoke": GanConfig(generator_channels=8, discriminator_channels=8, batch_size=16, epochs=2, tick_epochs=1),

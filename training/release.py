@@ -7,7 +7,6 @@ card. The same command goes on where it stopped; finished stages are not repeate
 
 import argparse
 import json
-import shutil
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -35,6 +34,7 @@ from training.data import DATASETS, CaptionedImages, load_data
 from training.disentangle import verify
 from training.embeddings import load_trained_encoder
 from training.evaluate import Plan, evaluate
+from training.export import install
 from training.features import image_features
 from training.gan import GRID, dry_run_gan, export_gan, grid_captions, train_gan
 from training.match import PRESETS as MATCH_PRESETS
@@ -50,7 +50,7 @@ from training.skip_thoughts import (
     zero_shot,
 )
 from training.spaces import SPACES, load_space
-from training.state import atomic, write_json
+from training.state import write_json
 from training.style import PRESETS as STYLE_PRESETS
 from training.style import StyleConfig, train_style
 from training.text_encoder import LOAD_SIZE, TextTrainConfig, dry_run_text_encoder, train_text_encoder
@@ -114,7 +114,8 @@ def release(job: Release) -> bool:
         "variants": compared,
     }
     describe(job, staged, facts)
-    install(staged, job.out)
+    for file in sorted(path for path in staged.rglob("*") if path.is_file()):
+        install(file, job.out / file.parent.relative_to(staged))
     return True
 
 
@@ -133,7 +134,7 @@ def style_stage(job: Release, config: StyleConfig, snapshot: Path, run: Path) ->
     data = load_data(job.data, job.root, read_config(snapshot).model.image_size)
     if not train_style(data, snapshot, config, run, job.device, job.max_minutes):
         return None
-    shutil.copyfile(run / STYLE_ENCODER, snapshot / STYLE_ENCODER)
+    install(run / STYLE_ENCODER, snapshot)
     synthesizer = Synthesizer.from_pretrained(snapshot, device=job.device)
     return json.loads((run / "metrics.json").read_text()) | asdict(verify(synthesizer, data.unseen("test")))
 
@@ -143,7 +144,7 @@ def match_stage(job: Release, snapshot: Path, run: Path) -> dict[str, Any] | Non
     data = load_data(job.data, job.root, read_config(snapshot).model.image_size)
     if not train_match(data, snapshot, job.match, run, job.device, job.max_minutes):
         return None
-    shutil.copyfile(run / DISCRIMINATOR, snapshot / DISCRIMINATOR)
+    install(run / DISCRIMINATOR, snapshot)
     return json.loads((run / "metrics.json").read_text())
 
 
@@ -173,10 +174,8 @@ def compare_stage(job: Release, encoder: TextEncoder, staged: Path) -> dict[str,
         )
         if not style:
             return None
-        folder = staged / VARIANTS_FOLDER / variant
-        folder.mkdir(parents=True, exist_ok=True)
         for name in (CONFIG, GENERATOR) if reader is encoder else (CONFIG, GENERATOR, TEXT_ENCODER, VOCABULARY):
-            shutil.copyfile(run / "snapshot" / name, folder / name)
+            install(run / "snapshot" / name, staged / VARIANTS_FOLDER / variant)
         synthesizer = Synthesizer.from_pretrained(run / "snapshot", device=job.device)
         figures[variant] = style | {
             "images_seen": trainer.total_images,
@@ -194,15 +193,6 @@ def describe(job: Release, folder: Path, facts: dict) -> None:
     rows = [image for caption in facts["captions"] for image in synthesizer.generate(caption, range(GRID))]
     make_grid(rows, GRID).save(folder / "samples.png")
     (folder / "README.md").write_text(write_card(read_config(folder), facts, job.command))
-
-
-def install(staged: Path, out: Path) -> None:
-    """Copy a finished snapshot over `out`, each file in one move."""
-    for file in sorted(path for path in staged.rglob("*") if path.is_file()):
-        place = out / file.relative_to(staged)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with atomic(place) as temporary:
-            shutil.copyfile(file, temporary)
 
 
 def parse(arguments: list[str] | None) -> tuple[Release, bool]:

@@ -23,7 +23,7 @@ from t2i.snapshot import GENERATOR, STYLE_ENCODER, load_generator, load_text_enc
 from training.colour import background_mask
 from training.data import CaptionedImages, load_data
 from training.embeddings import embed_captions, weights_digest
-from training.export import save_network
+from training.export import install, save_network
 from training.loop import Trainer, check_finite, train
 from training.losses import style_loss
 from training.options import add_fields, apply_fields, common_parser, run_script
@@ -188,6 +188,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = common_parser(__doc__.splitlines()[0])
     parser.add_argument("--preset", choices=PRESETS, default="default")
     parser.add_argument("--model", type=Path, default=Path("weights"), help=f"snapshot with {GENERATOR}")
+    parser.add_argument("--install", action="store_true", help="put the finished S into the model's folder, too")
     add_fields(parser, StyleConfig(), precision="fp32 or bf16")
     options = parser.parse_args(arguments)
     config = apply_fields(PRESETS[options.preset], options)
@@ -197,7 +198,9 @@ def main(arguments: list[str] | None = None) -> None:
         print(f"{config}\nS {count_parameters(trainer.S):,} parameters")
         print({k: round(v.item(), 4) for k, v in trainer.step(0).items()})
     elif train_style(data, options.model, config, options.out, options.device, options.max_minutes):
-        print(f"S written: {options.out / STYLE_ENCODER}")
+        if options.install:
+            install(options.out / STYLE_ENCODER, options.model)
+        print(f"S written: {(options.model if options.install else options.out) / STYLE_ENCODER}")
     else:
         print(f"Stopped; the same command goes on from {options.out}.")
 

@@ -58,6 +58,9 @@ PRESETS = {
     "paper": TextTrainConfig(),
     "birds": TextTrainConfig(recurrence="gru"),
     "coco": TextTrainConfig(features="captions", recurrence="gru", epochs=100, optimizer="adam", lr=2e-4, lr_decay=1.0),
+    "own": TextTrainConfig(
+        features="captions", recurrence="gru", epochs=100, optimizer="adam", lr=2e-4, lr_decay=1.0, tick_epochs=10
+    ),
     "cpu": TextTrainConfig(epochs=130),
     "modern": TextTrainConfig(epochs=130),
     "smoke": TextTrainConfig(features="pixels", epochs=2, tick_epochs=1),
