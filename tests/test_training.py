@@ -14,7 +14,7 @@ import torch
 from resuming import check_resumed_equals_straight
 
 from t2i import Synthesizer
-from t2i.config import VARIANTS, TextEncoderConfig
+from t2i.config import VARIANTS, SkipThoughtConfig, TextEncoderConfig
 from t2i.models import Generator
 from t2i.text import CharCnnRnn
 from training import gan, release, text_encoder
@@ -69,8 +69,8 @@ def test_text_encoder_learns_classes_it_never_saw(synthetic, tmp_path):
 
 
 def test_variants_are_two_switches(few, encoder):
-    assert [GanConfig(variant=v).mismatched_text for v in VARIANTS] == [False, True, False, True]
-    assert [GanConfig(variant=v).interpolated_text for v in VARIANTS] == [False, False, True, True]
+    assert [GanConfig(variant=v).mismatched_text for v in VARIANTS] == [False, True, False, True, True]
+    assert [GanConfig(variant=v).interpolated_text for v in VARIANTS] == [False, False, True, True, False]
     rows = {}
     for variant in VARIANTS:
         trainer = gan.build_trainer(few, encoder, dataclasses.replace(SMOKE, variant=variant), "cpu")
@@ -80,7 +80,7 @@ def test_variants_are_two_switches(few, encoder):
         torch.testing.assert_close(phi[:16], batch.phi)
         if len(phi) > 16:
             torch.testing.assert_close(phi[16:], (batch.phi[:8] + batch.phi[batch.partner[:8]]) / 2)
-    assert rows == {"gan": 16, "cls": 16, "int": 24, "int-cls": 24}
+    assert rows == {"gan": 16, "cls": 16, "int": 24, "int-cls": 24, "skip-thought": 16}
 
 
 def test_pairs_of_the_diversity_term_share_their_text(few, encoder):
@@ -211,7 +211,7 @@ def test_sigterm_saves_a_state_and_the_same_command_goes_on(tmp_path, encoder):
     assert again.returncode == 0 and (out / "text_encoder.safetensors").exists()
 
 
-@pytest.mark.parametrize("module", ["text_encoder", "release"])
+@pytest.mark.parametrize("module", ["text_encoder", "skip_thoughts", "release"])
 def test_dry_runs_end_soon_and_write_nothing(tmp_path, module):
     start = time.monotonic()
     ran = run(
@@ -240,7 +240,8 @@ def test_one_command_goes_from_data_to_weights(tmp_path):
     assert {"config.json", "generator.safetensors", "text_encoder.safetensors", "samples.png"} <= written
     assert synthesizer.encode_style(synthesizer.generate("a red flower")).shape == (1, 100)
     assert tuple(synthesizer.variants) == VARIANTS
-    assert all(f"| variants/{variant} |" in card for variant in VARIANTS)
+    assert all(f"| variants/{variant} |" in card for variant in VARIANTS) and "## Skip-thoughts" in card
+    assert isinstance(synthesizer.variants["skip-thought"].config.text_encoder, SkipThoughtConfig)
 
     # finished stages are not trained again, and the same weights come out
     again = run("release", *arguments, "--epochs", 1, cwd=release_root())
