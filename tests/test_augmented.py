@@ -1,12 +1,19 @@
 """The skip-thought system's networks and losses."""
 
+import shutil
+
 import pytest
 import torch
 import torch.nn.functional as F
+from PIL import Image
 from torch.distributions import Normal, kl_divergence
 
+from t2i import Synthesizer
 from t2i.augmented import COMPONENTS, AugmentedDiscriminator, AugmentedGenerator, Dropout, Whitening
 from t2i.config import ModelConfig
+from t2i.models import StyleEncoder
+from t2i.snapshot import STYLE_ENCODER, read_config
+from training.export import save_network
 from training.losses import conditioning_loss, discriminator_loss, generator_loss
 from training.presets import GanConfig
 
@@ -49,7 +56,7 @@ def test_text_is_blurred_by_its_own_noise():
     assert not torch.equal(G(z, phi), G(other, phi))
     torch.nn.init.zeros_(G.deviation.weight)
     torch.nn.init.constant_(G.deviation.bias, -100)
-    assert torch.allclose(G(z, phi), G(other, phi))
+    torch.testing.assert_close(G(z, phi), G(other, phi), atol=1e-4, rtol=0)
 
 
 def test_the_divergence_is_that_of_normal_distributions():
@@ -88,3 +95,42 @@ def test_dropout_keeps_its_share_and_the_mean():
     assert out.mean().item() == pytest.approx(1, abs=0.02)
     assert (out > 0).float().mean((0, 2, 3)).std() < 0.02  # no channel is favoured
     assert layer.eval()(ones) is ones
+
+
+@pytest.fixture(scope="module")
+def skip_thought(full_snapshot, tmp_path_factory) -> Synthesizer:
+    """The skip-thought variant by itself, with a style encoder."""
+    folder = tmp_path_factory.mktemp("skip") / "snapshot"
+    shutil.copytree(full_snapshot / "variants" / "skip-thought", folder)
+    save_network(StyleEncoder(read_config(folder).model), folder / STYLE_ENCODER)
+    return Synthesizer.from_pretrained(folder)
+
+
+def test_a_snapshot_draws_the_same_again_alone_and_among_others(skip_thought):
+    captions = ["the petals of this flower are red", "a blue flower with five petals"]
+    together = skip_thought.generate(captions, [3, 4])
+    for image, caption, seed in zip(together, captions, (3, 4)):
+        assert image.tobytes() == skip_thought.generate(caption, seed)[0].tobytes()
+    assert together[0].tobytes() != together[1].tobytes()
+
+
+def test_words_are_read_in_their_case_then_in_lower_case_then_as_unknown(skip_thought):
+    read = skip_thought.encode_text
+    assert torch.equal(read("The petals are RED"), read("the petals are red"))
+    assert torch.equal(read("the zygomorphic petals"), read("the frumious petals"))
+    assert not torch.equal(read("the red petals"), read("the frumious petals"))
+
+
+def test_style_is_the_noise_before_eps(skip_thought):
+    photo = Image.new("RGB", (90, 70), "crimson")
+    assert skip_thought.encode_style(photo).shape == (1, 100) and skip_thought.noise(1).shape == (228,)
+    (image,) = skip_thought.transfer_style(photo, "a blue flower with five petals")
+    assert image.size == (64, 64)
+
+
+def test_a_missing_vocabulary_is_told(full_snapshot, tmp_path):
+    folder = tmp_path / "snapshot"
+    shutil.copytree(full_snapshot / "variants" / "skip-thought", folder)
+    (folder / "vocabulary.txt").unlink()
+    with pytest.raises(ValueError, match=r"vocabulary.txt can't be read .*; download or export the snapshot again"):
+        Synthesizer.from_pretrained(folder)

@@ -180,7 +180,8 @@ def train_text_encoder(
     trainer = TextEncoderTrainer(
         data, image_features(config.features, data, root, device), config, torch.device(device)
     )
-    claim_folder(out, {"data": data.name, **asdict(config)}, free=("epochs", "lr", "lr_decay", "tick_epochs"))
+    made_of, free = {"data": data.name} | asdict(config), ("epochs", "lr", "lr_decay", "tick_epochs")
+    claim_folder(out, made_of, free, asdict(TextTrainConfig()))
     epoch = trainer.epoch_steps * trainer.batch_size
     tick = config.tick_epochs * epoch
     seen = train(trainer, out, trainer.total_images, tick, tick, max_minutes)
