@@ -51,17 +51,18 @@ was then trained with G frozen on {images:,} pictures; half of what it saw were 
 the background's colour, of drawn pictures. For style transfer its answer is brought to the length of G's noise.
 
 The four variants of the paper in `variants/` were trained alike (preset `small`) for the page's comparison, each with a
-style encoder of its own, measured here but not stored; so was one for `variants/skip-thought`."""
+style encoder of its own, measured here but not stored."""
 
 
 SKIP_NOTES = """`variants/skip-thought` is another system: skip-thought vectors (Kiros et al. 2015, arXiv 1506.06726),
-here of a small encoder trained on the captions of training classes alone, and a generator with conditioning
+here of a small encoder trained on the captions of the training images alone, and a generator with conditioning
 augmentation (Zhang et al. 2017, arXiv 1612.03242). It reads words, not letters: one that no training caption has is
-unknown to it. Its vectors never met a picture; after a linear map onto the image features they tell test classes apart
-with {zero_shot_accuracy:.1%} top-1 and retrieve with AP@50 {ap_at_50:.1%}, the character encoder above with
-{text[zero_shot_accuracy]:.1%} and {text[ap_at_50]:.1%}. Its colours are in the table above.
-
-Made with presets `captions` of `training.skip_thoughts` and `skip-thought` of `training.gan`, by the same command."""
+unknown to it. Its generator has seen {images_seen:,} images; presets `captions` of `training.skip_thoughts` and
+`skip-thought` of `training.gan`.{colours}{retrieval}"""
+SKIP_COLOURS = " The colour named is the colour drawn in {:.1%} of the captions."
+SKIP_RETRIEVAL = """ The vectors never met a picture: after a linear map onto the image features they tell test classes
+apart with {zero_shot_accuracy:.1%} top-1 and retrieve with AP@50 {ap_at_50:.1%}, the character encoder above with
+{text[zero_shot_accuracy]:.1%} and {text[ap_at_50]:.1%}."""
 
 
 SEEDS = """Six seeds of one caption differ by {median:.0f} of 255 a pixel on average (median of {captions} test
@@ -137,7 +138,7 @@ The style encoder S reads from a picture the noise that would draw it (section 4
 
 ## Skip-thoughts
 
-{SKIP_NOTES.format(text=facts["text_encoder"], **facts["skip_thoughts"])}
+{skip_notes(facts)}
 
 ## Match
 
@@ -149,6 +150,15 @@ The style encoder S reads from a picture the noise that would draw it (section 4
 {colour_limits(evaluation["colour"])}- {size}x{size} pixels; fine structure is soft.
 - {SEEDS.format(**evaluation["seeds"])}
 """
+
+
+def skip_notes(facts: dict[str, Any]) -> str:
+    """What the skip-thought system is, and those of its figures that could be measured."""
+    figures, text = facts["skip_thoughts"], facts["text_encoder"]
+    colours = SKIP_COLOURS.format(figures["colour"]["drawn"]) if figures["colour"] else ""
+    measured = "zero_shot_accuracy" in figures and "zero_shot_accuracy" in text
+    retrieval = SKIP_RETRIEVAL.format(text=text, **figures) if measured else ""
+    return SKIP_NOTES.format(images_seen=figures["images_seen"], colours=colours, retrieval=retrieval)
 
 
 def style_table(style: dict[str, Any], variants: dict[str, Any]) -> str:

@@ -97,9 +97,9 @@ def release(job: Release) -> bool:
     trainer = gan_stage(job, data, encoder, job.gan, job.run / f"gan-{job.gan.variant}", staged)
     style = trainer and style_stage(job, job.style, staged, job.run / "style")
     match = style and match_stage(job, staged, job.run / "match")
-    skip_thoughts = match and skip_stage(job, job.run / "skip_thoughts")
-    compared = skip_thoughts and compare_stage(job, encoder, staged)
-    if not compared:
+    compared = match and compare_stage(job, encoder, staged)
+    skip_thoughts = compared and skip_stage(job, staged)
+    if not skip_thoughts:
         return False
     facts = {
         "data": job.data,
@@ -148,33 +148,19 @@ def match_stage(job: Release, snapshot: Path, run: Path) -> dict[str, Any] | Non
     return json.loads((run / "metrics.json").read_text())
 
 
-def skip_stage(job: Release, run: Path) -> dict[str, Any] | None:
-    """Train the skip-thought encoder on the captions; its figures, None if the time ran out first."""
-    if not (run / "metrics.json").exists():
-        data, config = load_data(job.data, job.root, LOAD_SIZE), job.skip_thoughts
-        trainer = build_trainer(*documents_of(data, config.split), config, job.device)
-        if not train_skip_thoughts(trainer, data.name, run, job.max_minutes):
-            return None
-        features = image_features(job.text.features, data, job.root, job.device)
-        write_json(run / "metrics.json", zero_shot(trainer.encoder.eval(), data, features, config.split))
-    return json.loads((run / "metrics.json").read_text())
-
-
 def compare_stage(job: Release, encoder: TextEncoder, staged: Path) -> dict[str, Any] | None:
-    """Train and measure all variants, put their generators into the snapshot; None if the time ran out first."""
+    """Train and measure the four variants, put their generators into the snapshot; None if the time ran out first."""
     figures = {}
-    plans = {variant: (replace(job.compared, variant=variant), encoder) for variant in REED}
-    plans["skip-thought"] = job.skip_gan, load_trained_encoder(job.run / "skip_thoughts")
     data, pictures = (load_data(job.data, job.root, size) for size in (job.compared.load_size, job.compared.image_size))
-    for variant, (config, reader) in plans.items():
-        run = job.run / f"compared-{variant}"
-        trainer = gan_stage(job, data, reader, config, run, run / "snapshot")
+    for variant in REED:
+        run, config = job.run / f"compared-{variant}", replace(job.compared, variant=variant)
+        trainer = gan_stage(job, data, encoder, config, run, run / "snapshot")
         style = trainer and style_stage(
             job, job.compared_style, run / "snapshot", job.run / f"compared-{variant}-style"
         )
         if not style:
             return None
-        for name in (CONFIG, GENERATOR) if reader is encoder else (CONFIG, GENERATOR, TEXT_ENCODER, VOCABULARY):
+        for name in (CONFIG, GENERATOR):
             install(run / "snapshot" / name, staged / VARIANTS_FOLDER / variant)
         synthesizer = Synthesizer.from_pretrained(run / "snapshot", device=job.device)
         figures[variant] = style | {
@@ -182,6 +168,30 @@ def compare_stage(job: Release, encoder: TextEncoder, staged: Path) -> dict[str,
             "colour": colour_fidelity(synthesizer, pictures),
         }
     return figures
+
+
+def skip_stage(job: Release, staged: Path) -> dict[str, Any] | None:
+    """Train and measure the skip-thought system, put it into the snapshot; None if the time ran out first."""
+    encoder_run, run = job.run / "skip_thoughts", job.run / "compared-skip-thought"
+    if not (encoder_run / "metrics.json").exists():
+        data, config = load_data(job.data, job.root, LOAD_SIZE), job.skip_thoughts
+        trainer = build_trainer(*documents_of(data, config.split), config, job.device)
+        if not train_skip_thoughts(trainer, data.name, encoder_run, job.max_minutes):
+            return None
+        figures = {}
+        if job.text.features != "captions":
+            features = image_features(job.text.features, data, job.root, job.device)
+            figures = zero_shot(trainer.encoder.eval(), data, features, config.split)
+        write_json(encoder_run / "metrics.json", figures)
+    data, pictures = (load_data(job.data, job.root, size) for size in (job.skip_gan.load_size, job.skip_gan.image_size))
+    trainer = gan_stage(job, data, load_trained_encoder(encoder_run), job.skip_gan, run, run / "snapshot")
+    if trainer is None:
+        return None
+    for name in (CONFIG, GENERATOR, TEXT_ENCODER, VOCABULARY):
+        install(run / "snapshot" / name, staged / VARIANTS_FOLDER / job.skip_gan.variant)
+    synthesizer = Synthesizer.from_pretrained(run / "snapshot", device=job.device)
+    seen = {"images_seen": trainer.total_images, "colour": colour_fidelity(synthesizer, pictures)}
+    return json.loads((encoder_run / "metrics.json").read_text()) | seen
 
 
 def describe(job: Release, folder: Path, facts: dict) -> None:
