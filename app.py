@@ -488,7 +488,7 @@ def compare_tab(endpoints: "Endpoints") -> None:
         with gr.Row():
             for variant in variants:
                 name = TITLES[variant]
-                with gr.Column(min_width=230):
+                with gr.Column(min_width=180):
                     gr.Markdown(f"### {name}\n{LEARNT_FROM[variant]}", elem_classes="variant")
                     first = endpoints.compare(variant, first_caption, FIRST_SEED)
                     galleries[variant] = gallery(first, name, columns=2, elem_classes=["crisp", "compared"])
