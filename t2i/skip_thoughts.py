@@ -6,8 +6,8 @@ brought to length 1. The released GRU is torch.nn.GRU with a hidden bias of zero
 
 Words are told apart as in the published preprocessing: Penn Treebank tokens ("doesn't" is "does n't")
 with their case. A word that the vocabulary lacks is read in lower case, and if that is unknown, too,
-as `UNK`. Sentences end at . ! or ? before a space (the authors' sentence splitter is a model of its
-own, of which captions have no need).
+as `UNK`; punctuation that it lacks is left out. Sentences end at . ! or ? before a space (the authors'
+sentence splitter is a model of its own, of which captions have no need).
 """
 
 import re
@@ -34,7 +34,7 @@ def _treebank():
 
 def tokenize(text: str) -> list[str]:
     """Penn Treebank tokens of one or several sentences, in their case."""
-    sentences = re.split(r"(?<=[.!?])\s+", text.strip())
+    sentences = re.split(r"(?<=[.!?])\s+|(?<=[.!?][\"')])\s+", text.strip())
     return [token for sentence in sentences for token in _treebank().tokenize(sentence)]
 
 
@@ -61,9 +61,16 @@ class Vocabulary:
             return self.places[UNKNOWN]
         return self.places.get(word) or self.places.get(word.lower()) or self.places[UNKNOWN]
 
+    def _counts(self, token: str) -> bool:
+        return token in self.places or any(c.isalnum() for c in token)
+
     def read(self, texts: Sequence[str], longest: int | None = None) -> Tensor:
-        """int64 (N, T): the places of each text's tokens, 0 after the last; what is longer than `longest` is cut."""
-        rows = [[self.place(token) for token in tokenize(text)][:longest] or [self.places[UNKNOWN]] for text in texts]
+        """int64 (N, T): the places of each text's tokens, 0 after the last; what is longer than `longest` is cut.
+
+        Punctuation that the vocabulary lacks is left out; a text of which nothing is left reads as `UNKNOWN`.
+        """
+        rows = [[self.place(t) for t in tokenize(text) if self._counts(t)][:longest] for text in texts]
+        rows = [row or [self.places[UNKNOWN]] for row in rows]
         out = torch.zeros(len(rows), max(map(len, rows), default=1), dtype=torch.long)
         for target, row in zip(out, rows):
             target[: len(row)] = torch.tensor(row)

@@ -107,6 +107,7 @@ def test_unknown_words_have_the_vector_of_UNK(converted):
         ("It's white; they're red, can't tell", "It 's white ; they 're red , ca n't tell"),
         ('a "pink" flower', "a `` pink '' flower"),
         ("It has petals. They are red! Are they? Yes.", "It has petals . They are red ! Are they ? Yes ."),
+        ('It has "thin petals." They are red.', "It has `` thin petals . '' They are red ."),
         ("5 petals, 3.5 cm wide", "5 petals , 3.5 cm wide"),
         ("a red-and-white flower (large)", "a red-and-white flower ( large )"),
         ("The flower's PETALS", "The flower 's PETALS"),
@@ -130,6 +131,12 @@ def test_no_text_reads_as_padding(word):
     vocabulary = Vocabulary([END, UNKNOWN, "the"])
     assert vocabulary.place(word) == vocabulary.place("unheard") != 0
     assert (vocabulary.read([f"the {word} the"]) > 0).all()
+
+
+def test_punctuation_is_read_if_it_is_known_and_left_out_otherwise():
+    texts = ["the, rose.", "the rose", "..."]
+    assert Vocabulary([END, UNKNOWN, "the"]).read(texts).tolist() == [[2, 1], [2, 1], [1, 0]]
+    assert Vocabulary([END, UNKNOWN, "the", "."]).read(texts[:2]).tolist() == [[2, 1, 3], [2, 1, 0]]
 
 
 def test_texts_are_filled_up_with_zeros_and_cut_to_the_longest():
