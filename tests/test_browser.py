@@ -536,6 +536,21 @@ def test_variants_are_compared(page):
     assert len({shown(galleries.nth(k)) for k in range(5)}) == 5
 
 
+def test_the_model_chosen_above_the_tabs_paints_the_same_caption_and_seed(page, full_snapshot):
+    draw(page, CAPTION, 60)
+    before = shown(page.locator("#pictures"))
+    page.get_by_label("Model", exact=True).click()
+    page.get_by_role("option", name="Skip-thought GAN").click()
+    expect(page.locator("#pictures img").first).not_to_have_attribute("src", before)
+    expect(thumbnails(page).first).to_have_text("seed 60")
+    name = Synthesizer.from_pretrained(full_snapshot).variants["skip-thought"].name
+    page.get_by_role("button", name="Copy a link").click()
+    expect(page.get_by_label("Link to these pictures")).to_have_value(re.compile(name.replace("@", "%40")))
+    open_tab(page, "Style transfer")
+    page.get_by_role("button", name="Paint in this style").click()
+    told(page, "This model has no style encoder; choose another one above")
+
+
 def test_nothing_jumps_when_pictures_arrive(page):
     places = ["#pictures", "#hint", "#history"]
     before = [page.locator(place).bounding_box() for place in places]

@@ -59,9 +59,10 @@ here of a small encoder trained on the captions of the training images alone, an
 augmentation (Zhang et al. 2017, arXiv 1612.03242). It reads words, not letters: one that no training caption has is
 unknown to it. Its generator has seen {images_seen:,} images; presets `captions` of `training.skip_thoughts` and
 `skip-thought` of `training.gan`.{colours}{retrieval}"""
-SKIP_COLOURS = " The colour named is the colour drawn in {:.1%} of the captions."
-SKIP_RETRIEVAL = """ The vectors never met a picture: after a linear map onto the image features they tell test classes
-apart with {zero_shot_accuracy:.1%} top-1 and retrieve with AP@50 {ap_at_50:.1%}, the character encoder above with
+SKIP_COLOURS = "\nThe colour named is the colour drawn in {:.1%} of the captions."
+SKIP_RETRIEVAL = """
+The vectors never met a picture: after a linear map onto the image features they tell test classes apart with
+{zero_shot_accuracy:.1%} top-1 and retrieve with AP@50 {ap_at_50:.1%}, the character encoder above with
 {text[zero_shot_accuracy]:.1%} and {text[ap_at_50]:.1%}."""
 
 
