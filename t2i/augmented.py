@@ -21,11 +21,15 @@ from t2i.models import FromPixel, init_weights
 SLOPE = 0.3  # of every LeakyReLU
 LEAST = 1e-4  # deviation of text: softplus alone rounds to zero
 TEXT_SCALE = 0.3  # of D's text codes at the start, beside He's
+FARTHEST = 3.0  # deviations from the mean of a component of text
 COMPONENTS = 256  # of the text that G and D see
 
 
 class Whitening(nn.Module):
-    """Text (N, text_size) to its principal components (N, up to 256), each of mean 0 and deviation 1 once fitted."""
+    """Text (N, text_size) to its principal components (N, up to 256), each of mean 0 and deviation 1 once fitted.
+
+    They are cut at 3 deviations: sentences unlike any of training, such as very short ones, lie far out.
+    """
 
     def __init__(self, text_size: int):
         super().__init__()
@@ -35,7 +39,7 @@ class Whitening(nn.Module):
 
     def forward(self, phi: Tensor) -> Tensor:
         with torch.autocast(phi.device.type, enabled=False):  # small components would drown in bf16's rounding
-            return (phi.float() - self.mean) @ self.weight
+            return ((phi.float() - self.mean) @ self.weight).clamp(-FARTHEST, FARTHEST)
 
     @torch.no_grad()
     def fit(self, phi: Tensor) -> None:

@@ -160,7 +160,7 @@ PRESETS = {
     "own": replace(MODERN, epochs=200, ema_images=20_000, tick_epochs=20),
     "skip-thought": GanConfig(
         variant="skip-thought", load_size=68, generator_channels=48, discriminator_channels=48, captions_per_image=1,
-        epochs=90, halve_lr_epochs=1000, ema_images=50_000, anneal=0.15, readable=0.03,
+        epochs=112, halve_lr_epochs=1000, ema_images=50_000, anneal=0.15, readable=0.03,
         dropout=0.0, precision="bf16", tick_epochs=4,
     ),
     "smoke": GanConfig(generator_channels=8, discriminator_channels=8, batch_size=16, epochs=2, tick_epochs=1),
