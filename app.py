@@ -52,7 +52,7 @@ LEARNT_FROM = {
     "cls": "D also learns to refuse a photograph with a wrong caption",
     "int": "G also learns from captions that lie between two others",
     "int-cls": "D and G learn both of these",
-    "skip-thought": "other networks: sentences read by skip-thoughts, blurred a little before G sees them",
+    "skip-thought": "other networks, and sentences read as skip-thoughts",
 }
 
 DRAWING = {  # all calls of the model take turns; validators see values as they were sent
@@ -70,7 +70,7 @@ HEADER = """# Flowers from a sentence
 Describe a flower in English and a small neural network paints it, {size} by {size} pixels, after
 [Reed et al. 2016](https://arxiv.org/abs/1605.05396). The sentence says what to paint, the seed decides all the rest:
 the same two give the same picture again."""
-PICKER = "Who paints on all tabs but Compare; each answers to the same captions and seeds"
+PICKER = "Who paints on all tabs but Compare"
 
 HINT = "Click a picture to see it large, to download it, and to put its caption and seed into the boxes."
 
@@ -154,7 +154,6 @@ MATCH_SCHEMA = {"caption": TEXT, "match": NUMBER, "weight": NUMBER}
 CSS = """
 .gradio-container {width: 100%; max-width: 1120px !important; margin: 0 auto !important}
 .gradio-container main, .gradio-container .column {min-width: 0}
-#model {max-width: 46em}
 #header h1 {font-weight: 650; letter-spacing: -0.02em; margin-bottom: 0.3em}
 #header p, #footer p, .lead p {max-width: 46em; line-height: 1.55}
 #footer {border-top: 1px solid var(--border-color-primary); padding-top: 1em; font-size: 0.9em}
@@ -550,8 +549,8 @@ class Endpoints:
     def __init__(self, synth: Synthesizer):
         self.synth = synth
         self.models = {model.name: model for model in (synth, *synth.variants.values())}
-        self.titles = {model.name: f"{model.config.title} ({model.name})" for model in synth.variants.values()}
-        self.titles = {synth.name: f"{synth.config.title}, the largest ({synth.name})"} | self.titles
+        self.titles = {model.name: model.config.title for model in synth.variants.values()}
+        self.titles = {synth.name: f"{synth.config.title}, the page's own"} | self.titles
         self.known = one_of("model", self.models)
         self.examples = list(dict.fromkeys([*synth.examples, *EXAMPLES]))[:NUM_EXAMPLES]
 
