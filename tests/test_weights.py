@@ -37,14 +37,25 @@ def test_seeds_give_different_pictures_of_one_caption(bundled):
     assert min(pairs) > 10  # of 255: no two alike
 
 
-@pytest.mark.parametrize("variant", ["", "skip-thought"])
+def centre_colour(images: list[Image.Image]) -> np.ndarray:
+    """Mean red, green and blue of the middles of pictures."""
+    return np.stack([np.asarray(image)[20:44, 20:44] for image in images]).astype(float).mean((0, 1, 2))
+
+
 @pytest.mark.parametrize(
     ("colour", "strong", "weak"), [("red", 0, 2), ("yellow", 0, 2), ("blue", 2, 0), ("yellow", 1, 2)]
 )
-def test_the_colour_named_is_seen(bundled, colour, strong, weak, variant):
-    images = (bundled.variants[variant] if variant else bundled).generate(f"this flower has {colour} petals", range(16))
-    centre = np.stack([np.asarray(image)[20:44, 20:44] for image in images]).astype(float)
-    channels = centre.mean((0, 1, 2))
+def test_the_colour_named_is_seen(bundled, colour, strong, weak):
+    channels = centre_colour(bundled.generate(f"this flower has {colour} petals", range(16)))
+    assert channels[strong] > channels[weak] + 20
+
+
+@pytest.mark.parametrize(
+    ("colour", "strong", "weak"), [("red", 0, 2), ("yellow", 0, 2), ("purple", 2, 1), ("yellow", 1, 2)]
+)
+def test_the_skip_thought_system_draws_the_colour_of_a_whole_sentence(bundled, colour, strong, weak):
+    drawn = bundled.variants["skip-thought"].generate(f"this flower has {colour} petals and a yellow center", range(16))
+    channels = centre_colour(drawn)
     assert channels[strong] > channels[weak] + 20
 
 

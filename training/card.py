@@ -57,9 +57,11 @@ style encoder of its own, measured here but not stored."""
 SKIP_NOTES = """`variants/skip-thought` is another system: skip-thought vectors (Kiros et al. 2015, arXiv 1506.06726),
 here of a small encoder trained on the captions of the training images alone, and a generator with conditioning
 augmentation (Zhang et al. 2017, arXiv 1612.03242). It reads words, not letters: one that no training caption has is
-unknown to it. Its generator has seen {images_seen:,} images; presets `captions` of `training.skip_thoughts` and
-`skip-thought` of `training.gan`.{colours}{retrieval}"""
-SKIP_COLOURS = "\nThe colour named is the colour drawn in {:.1%} of the captions."
+unknown to it, and sentences of a few words, unlike those it learnt from, often come out in another colour. Its
+generator has seen {images_seen:,} images; presets `captions` of `training.skip_thoughts` and `skip-thought` of
+`training.gan`.
+{colours}{retrieval}"""
+SKIP_COLOURS = "The colour named is the colour drawn in {:.1%} of the captions."
 SKIP_RETRIEVAL = """
 The vectors never met a picture: after a linear map onto the image features they tell test classes apart with
 {zero_shot_accuracy:.1%} top-1 and retrieve with AP@50 {ap_at_50:.1%}, the character encoder above with
