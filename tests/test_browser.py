@@ -262,16 +262,17 @@ def test_the_zip_of_all_pictures_tells_caption_and_seed_by_its_names(page, tmp_p
             assert image.info["parameters"].startswith(f"{CAPTION}\nSeed: 7, ")
 
 
-def test_a_link_is_copied_and_opens_the_same_pictures(page, address):
+def test_a_link_is_copied_and_opens_the_same_pictures(page, address, full_snapshot):
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     draw(page, "a red & blue flower", 31)
     first = shown(thumbnails(page).first)
     page.get_by_role("button", name="Copy a link").click()
     link = page.get_by_label("Link to these pictures")
-    expect(link).to_have_value(re.compile("seed=31$"))
+    expect(link).to_have_value(re.compile("seed=31&model="))
     copied = page.evaluate("navigator.clipboard.readText()")
     assert copied == link.input_value() and copied.startswith(f"{address}/?")
-    assert parse_qs(urlsplit(copied).query) == {"caption": ["a red & blue flower"], "seed": ["31"]}
+    name = Synthesizer.from_pretrained(full_snapshot).name
+    assert parse_qs(urlsplit(copied).query) == {"caption": ["a red & blue flower"], "seed": ["31"], "model": [name]}
     page.goto(copied)
     expect(thumbnails(page).first).to_have_text("seed 31")
     expect(caption_box(page)).to_have_value("a red & blue flower")
