@@ -24,7 +24,7 @@ TERMS = {"diversity": 0.2, "readable": 1.0, "augment": True}
 
 @pytest.fixture(scope="module")
 def captioned(synthetic):
-    data = synthetic.thin(96)
+    data = synthetic.thin(100)
     return data, torch.randn(sum(map(len, data.captions)), 32, generator=torch.Generator().manual_seed(0))
 
 

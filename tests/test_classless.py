@@ -146,7 +146,8 @@ def test_the_card_of_your_own_set_speaks_of_no_flowers(trained, own):
            "photographs": 1, "clusters": 1, "images": 1}  # fmt: skip
     facts = {
         "data": "folder", "images_seen": 40, "epochs": 4, "captions": gan.grid_captions(data), "features": "captions",
-        "text_encoder": {}, "style": row, "variants": {}, "evaluation": evaluate(synthesizer, data, Plan()),
+        "text_encoder": {}, "style": row, "variants": {},
+        "skip_thoughts": {"images_seen": 1, "colour": None}, "evaluation": evaluate(synthesizer, data, Plan()),
         "match": {f"top1_{k}{b}": 0 for k in ("photographs", "drawn") for b in ("", "_before")},
     }  # fmt: skip
     facts["match"] |= {"choices": 8, "n": 1}
