@@ -1,0 +1,121 @@
+"""What keeps a server up: bodies of bounded size, requests that arrive in time, a stop that lets answers finish.
+
+Like `t2i.server` for servers that starlette and uvicorn run, as gradio's is.
+"""
+
+import asyncio
+import json
+import signal
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn import Server
+
+RETRY_AFTER = b"2"  # seconds
+HEAD_SECONDS, REQUEST_SECONDS = 10, 120  # until the head of a request is there, and all of it
+STOP_SECONDS = 8  # for running requests at the end; container hosts wait for ten
+
+
+class TooLarge(Exception):
+    """A body has passed its limit."""
+
+
+class Guard:
+    """ASGI middleware: 413 for bodies over the limit of their path, and Retry-After on every 503.
+
+    `limits` are bytes by the beginning of a path; the first that fits holds.
+    """
+
+    def __init__(self, app: ASGIApp, limits: Mapping[str, int]):
+        self.app, self.limits = app, limits
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        limit = next(limit for start, limit in self.limits.items() if scope["path"].startswith(start))
+        told = dict(scope["headers"]).get(b"content-length", b"0")
+        if not told.isdigit() or int(told[:20]) > limit:
+            return await refuse(send, limit)
+        received, started = 0, False
+
+        async def counted() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > limit:
+                raise TooLarge
+            return message
+
+        async def noted(message: Message) -> None:
+            nonlocal started
+            started = True
+            if message.get("status") == 503 and b"retry-after" not in dict(message["headers"]):
+                message["headers"] = [*message["headers"], (b"retry-after", RETRY_AFTER)]
+            await send(message)
+
+        try:
+            await self.app(scope, counted, noted)
+        except TooLarge:
+            if not started:
+                await refuse(send, limit)
+
+
+async def refuse(send: Send, limit: int) -> None:
+    """413 in a sentence; the connection closes, as the rest of the body is on its way."""
+    body = json.dumps({"detail": f"The request has a body of more than {limit:,} bytes; send less."}).encode()
+    headers = {b"content-type": b"application/json", b"content-length": b"%d" % len(body), b"connection": b"close"}
+    await send({"type": "http.response.start", "status": 413, "headers": list(headers.items())})
+    await send({"type": "http.response.body", "body": body})
+
+
+def impatient(protocol: type[asyncio.Protocol]) -> type[asyncio.Protocol]:
+    """uvicorn's protocol of a connection, which then ends if a request's head or body does not arrive in time."""
+
+    class Impatient(protocol):
+        def connection_made(self, transport: asyncio.Transport) -> None:
+            super().connection_made(transport)
+            self._waiting = asyncio.get_running_loop().create_task(self._end_if_late())
+
+        def connection_lost(self, error: Exception | None) -> None:
+            self._waiting.cancel()
+            super().connection_lost(error)
+
+        async def _end_if_late(self) -> None:
+            loop = asyncio.get_running_loop()
+            awaited, since = None, loop.time()
+            while True:
+                await asyncio.sleep(1)
+                cycle = self.cycle
+                at_rest = cycle is None or cycle.response_complete
+                whole = not at_rest and not cycle.more_body
+                if whole or awaited != (cycle, at_rest):
+                    awaited, since = (cycle, at_rest), loop.time()
+                elif loop.time() - since > (HEAD_SECONDS if at_rest else REQUEST_SECONDS):
+                    return self.transport.abort()
+
+    return Impatient
+
+
+def allow_open_files(number: int = 65_536) -> None:
+    """As many connections as the system lets this process have, up to a number."""
+    with suppress(ImportError):  # not on Windows
+        import resource
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        most = number if hard == resource.RLIM_INFINITY else min(number, hard)
+        if soft < most:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
+def serve_until_stopped(server: Server, thread: threading.Thread) -> None:
+    """Wait for SIGTERM or SIGINT; then no request is accepted any more, and those that run have some seconds."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    while thread.is_alive() and not stop.wait(0.5):
+        pass
+    server.config.timeout_graceful_shutdown = STOP_SECONDS
+    server.should_exit = True
+    thread.join(STOP_SECONDS + 1)
