@@ -42,14 +42,14 @@ def read_facts(folder: Path) -> dict[str, Any]:
 
 
 def write_card(
-    config: SnapshotConfig, facts: dict[str, Any], repo: str | None = None, samples: Sequence[str] = ()
+    config: SnapshotConfig, facts: dict[str, Any], repo: str | None = None, samples: Sequence[str] | None = None
 ) -> str:
     """Markdown with the Hub's front matter; a section stands only where there are facts for it.
 
     `facts` may have `data`, `images_seen`, `epochs`, `captions` (unseen ones), `features` (image side of the
     text encoder), `text_encoder`, `style`, `match`, `skip_thoughts`, `variants` (figures of their runs),
     `command`, and `evaluation` (the figures of training.evaluate). `samples` are the captions of samples.png
-    from the top, `repo` is where the model is published.
+    from the top (None: there is no such picture), `repo` is where the model is published.
     """
     data = facts.get("data") or config.training.get("data")
     parts = [
@@ -77,14 +77,15 @@ def opening(config: SnapshotConfig) -> str:
     )
 
 
-def samples_part(samples: Sequence[str], facts: dict[str, Any]) -> str:
-    """The picture and its captions."""
+def samples_part(samples: Sequence[str] | None, facts: dict[str, Any]) -> str:
+    """The picture and, where they are known, its captions."""
+    picture = f"![samples]({SAMPLES})"
     if not samples:
-        return ""
+        return "" if samples is None else picture
     kind = "unseen captions" if list(samples) == facts.get("captions") else "captions"
     rows = "\n".join(f"{k}. {caption}" for k, caption in enumerate(samples, start=1))
     count = {8: "eight"}.get(len(samples), len(samples))
-    return f"![samples]({SAMPLES})\n\nSeeds 0 to 7 of {count} {kind}, not selected; from the top:\n\n{rows}"
+    return f"{picture}\n\nSeeds 0 to 7 of {count} {kind}, not selected; from the top:\n\n{rows}"
 
 
 def use_section(config: SnapshotConfig, repo: str | None) -> str:
