@@ -11,6 +11,7 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import abuse
 import visitors
 from bench import MB, Bench, Memory, Row, serving
 from wire import Client
@@ -22,6 +23,10 @@ MEASURES: dict[str, Measure] = {
     "get": visitors.measure_get,
     "both": visitors.measure_both,
     "memory": visitors.measure_memory,
+    "slow": abuse.measure_slow,
+    "half-open": abuse.measure_half_open,
+    "bodies": abuse.measure_bodies,
+    "readers": abuse.measure_slow_readers,
 }
 
 
