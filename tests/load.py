@@ -12,6 +12,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import abuse
+import calls
+import forgeries
 import visitors
 from bench import MB, Bench, Memory, Row, serving
 from wire import Client
@@ -27,6 +29,11 @@ MEASURES: dict[str, Measure] = {
     "half-open": abuse.measure_half_open,
     "bodies": abuse.measure_bodies,
     "readers": abuse.measure_slow_readers,
+    "paths": forgeries.measure_paths,
+    "headers": forgeries.measure_headers,
+    "html": forgeries.measure_html,
+    "metadata": forgeries.measure_metadata,
+    "calls": calls.measure_calls,
 }
 
 
