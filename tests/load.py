@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import abuse
+import bombs
 import calls
 import forgeries
 import visitors
@@ -32,6 +33,7 @@ MEASURES: dict[str, Measure] = {
     "paths": forgeries.measure_paths,
     "headers": forgeries.measure_headers,
     "html": forgeries.measure_html,
+    "bombs": bombs.measure_bombs,
     "metadata": forgeries.measure_metadata,
     "calls": calls.measure_calls,
 }
