@@ -14,6 +14,7 @@ from pathlib import Path
 import abuse
 import bombs
 import calls
+import ending
 import forgeries
 import visitors
 from bench import MB, Bench, Memory, Row, serving
@@ -36,6 +37,8 @@ MEASURES: dict[str, Measure] = {
     "bombs": bombs.measure_bombs,
     "metadata": forgeries.measure_metadata,
     "calls": calls.measure_calls,
+    "files": ending.measure_files,
+    "stop": ending.measure_stop,
 }
 
 
