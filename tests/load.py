@@ -16,6 +16,7 @@ import bombs
 import calls
 import ending
 import forgeries
+import fuzz
 import visitors
 from bench import MB, Bench, Memory, Row, serving
 from wire import Client
@@ -37,6 +38,7 @@ MEASURES: dict[str, Measure] = {
     "bombs": bombs.measure_bombs,
     "metadata": forgeries.measure_metadata,
     "calls": calls.measure_calls,
+    "fuzz": fuzz.measure_fuzz,
     "files": ending.measure_files,
     "stop": ending.measure_stop,
 }
