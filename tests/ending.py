@@ -49,27 +49,18 @@ async def use(client: Client) -> list[str]:
 
 
 async def measure_stop(bench: Bench) -> list[Row]:
-    """SIGTERM while visitors wait for their pictures."""
+    """SIGTERM while visitors wait for their pictures; the last measure, as the server is gone after it."""
     measure = "SIGTERM under way"
     wanted = f"all answered, new ones refused, status 0 in ≤ {STOP_WANTED:.0f} s"
     if not bench.server:
         return [Row(measure, "not measured: a server of others", wanted, None)]
-    with serving(bench.folder / "stop") as server:
-        await server.answering()
-        return [await stopped(server, measure, wanted)]
-
-
-async def stopped(server, measure: str, wanted: str) -> Row:
-    client = Client(server.address)
-    await client.config()
-    events = [
-        asyncio.create_task(client.event("generate", [a_caption(), a_seed(), 16, client.model])) for _ in range(EVENTS)
-    ]
+    client, process, model = bench.client, bench.server.process, bench.client.model
+    events = [asyncio.create_task(client.event("generate", [a_caption(), a_seed(), 16, model])) for _ in range(EVENTS)]
     await asyncio.sleep(0.15)  # until all have joined
     gets = [asyncio.create_task(client.get(f"/text/a%20red%20flower?seed={a_seed()}&size=1024")) for _ in range(GETS)]
     await asyncio.sleep(0.03)
     under_way = sum(not task.done() for task in (*events, *gets))
-    server.process.send_signal(signal.SIGTERM)
+    process.send_signal(signal.SIGTERM)
     begun, faults = time.monotonic(), []
     await asyncio.sleep(0.5)
     try:
@@ -84,11 +75,11 @@ async def stopped(server, measure: str, wanted: str) -> Row:
     whole_gets = [p for p in plain if not isinstance(p, Lost) and p.status == 200 and p.body.startswith(PNG)]
     faults += [f"an event: {getattr(d, 'error', d)}" for d in drawn if d not in whole_events]
     faults += [f"a GET: {getattr(p, 'status', p)}" for p in plain if p not in whole_gets]
-    while server.process.poll() is None and time.monotonic() < begun + 20:
+    while process.poll() is None and time.monotonic() < begun + 20:
         await asyncio.sleep(0.05)
-    seconds, status = time.monotonic() - begun, server.process.poll()
+    seconds, status = time.monotonic() - begun, process.poll()
     if status != 0 or seconds > STOP_WANTED:
         faults.append(f"status {status} after {seconds:.1f} s")
     result = f"{under_way} under way; {len(whole_events)} of {EVENTS} events and {len(whole_gets)} of {GETS} GETs "
     result += f"answered; status {status} after {seconds:.1f} s"
-    return Row(measure, result, wanted, not faults, tuple(dict.fromkeys(faults)))
+    return [Row(measure, result, wanted, not faults, tuple(dict.fromkeys(faults)))]

@@ -198,12 +198,14 @@ async def measure_html(bench: Bench) -> list[Row]:
             "generate": [SCRIPT, 1, 1, model], "interpolate": [SCRIPT, SCRIPT, "both", 1, 2, 2, model],
             "explain": [SCRIPT, 1, model], "transfer_style": [photo, SCRIPT, SCRIPT, model],
             "grid": [SCRIPT, 1, 1, model], "compare_all": [SCRIPT, 1],
-            "open_link": [f"?caption={tag}&seed=1&model={tag}"],
+            "open_link": [f"?caption={tag}&seed={tag}&model={tag}"],
         }  # fmt: skip
         for name in [name for name in values if name in bench.client.functions]:
             found = await bench.client.event(name, values[name])
             if found.data is None and not is_sentence(found.error):
                 faults.append(f"{name}: {found.error!r}")
+            if "<img" in str(found.error):  # the page shows an event's error as HTML
+                faults.append(f"{name}: the tag in {found.error!r}")
             for answer in (found.answer, *[await raw(bench, address_of(quote(f))) for f in files_in(found.data or [])]):
                 if "html" in answer.headers.get("content-type", ""):
                     faults.append(f"{name}: an answer as HTML")
