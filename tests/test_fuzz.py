@@ -1,0 +1,98 @@
+"""Whatever comes in, a picture or a sentence goes out: at the server, and in the functions that read it."""
+
+import io
+import unicodedata
+
+import pytest
+from fuzz import CHECKS, FIXED, captions, encoded, fuzz, is_sentence, mutated, photos
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from t2i.images import parameters_text, read_model, read_parameters, save_png
+from t2i.photos import open_photo, to_square
+from t2i.synthesizer import MAX_SEED
+from t2i.text import MAX_CHARACTERS, clean_caption
+
+AT_SERVER = {"GET": 300, "blend": 200, "generate": 150, "photo": 100}  # examples
+IN_PROCESS = 500
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_the_server_draws_or_says_why_not(address, name):
+    fuzz(address, name, AT_SERVER[name])
+
+
+@settings(max_examples=IN_PROCESS, **FIXED)
+@given(photos)
+def test_a_photo_is_opened_or_refused_in_a_sentence(content):
+    try:
+        image = open_photo(io.BytesIO(content))
+    except ValueError as error:
+        assert is_sentence(str(error))
+        return
+    square = to_square(image, 64)
+    assert (square.mode, square.size) == ("RGB", (64, 64))
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "WEBP", "TIFF", "AVIF"])
+def test_the_pictures_that_are_mutated_can_be_read(kind):
+    assert open_photo(io.BytesIO(encoded(kind))).size == (24, 20)
+
+
+@settings(max_examples=IN_PROCESS, **FIXED)
+@given(mutated())
+def test_settings_are_read_from_any_picture(content):
+    try:
+        image = open_photo(io.BytesIO(content))
+    except ValueError:
+        return
+    check_settings(image)
+
+
+@settings(max_examples=IN_PROCESS, **FIXED)
+@given(st.one_of(captions, captions.map(lambda c: f"{c}\nSeed: 7, Size: 64x64, Model: {c}")))
+@example("a red flower\nSeed: " + "9" * 5000 + ", Size: 64x64, Model: tiny")
+@example(f"a red flower\nSeed: {MAX_SEED + 1}, Size: 64x64, Model: tiny")
+def test_settings_are_read_from_any_text(text):
+    image = Image.new("RGB", (8, 8))
+    image.info["parameters"] = text
+    check_settings(image)
+
+
+def check_settings(image: Image.Image) -> None:
+    """Nothing, or a caption and a seed that can be drawn; ValueError only in a sentence."""
+    try:
+        found = read_parameters(image)
+    except ValueError as error:
+        assert is_sentence(str(error))
+        found = None
+    if found is not None:
+        caption, seed = found
+        assert isinstance(caption, str) and 0 <= seed <= MAX_SEED
+    model = read_model(image)
+    assert model is None or (model and "\n" not in model)
+
+
+@settings(max_examples=IN_PROCESS, **FIXED)
+@given(captions, st.integers(0, MAX_SEED))
+def test_settings_survive_in_a_picture(caption, seed):
+    file = io.BytesIO()
+    save_png(Image.new("RGB", (8, 8)), file, parameters_text(caption, seed, (8, 8), "tiny"))
+    with Image.open(file) as image:
+        image.load()
+    told = "".join(c for c in caption if c.isprintable() or c == "\n")
+    assert read_parameters(image) in ((told, seed), None) and read_model(image) is not None
+
+
+@settings(max_examples=IN_PROCESS, **FIXED)
+@given(captions, st.booleans())
+def test_a_caption_is_cleaned_or_refused_in_a_sentence(caption, keep_case):
+    try:
+        clean = clean_caption(caption, keep_case)
+    except ValueError as error:
+        assert is_sentence(str(error))
+        return
+    assert 1 <= len(clean) <= MAX_CHARACTERS and clean.isascii() and clean == clean.strip()
+    assert any(c.isalpha() for c in clean) and not any(unicodedata.category(c).startswith("C") for c in clean)
+    assert clean_caption(clean, keep_case) == clean

@@ -1,0 +1,45 @@
+"""The script that loads the server: a brief run of it has every row, and those about behaviour hold."""
+
+import os
+import subprocess
+import sys
+
+from app_server import ROOT
+
+BEHAVIOUR = (  # rows that hold on any machine, however slow
+    "8 visitors for 3 s",
+    "GET 20/s for 3 s",
+    "200 clients, byte by byte",
+    "500 half-open connections",
+    "slow readers",
+    "path tricks",
+    "header injection",
+    "HTML injection",
+    "fuzz",
+)
+OTHERS = (
+    "start to first picture",
+    "at once: 8 visitors for 3 s",
+    "at once: GET 20/s for 3 s",
+    "memory over 200 pictures",
+    "20 large bodies",
+    "image bombs",
+    "forged PNG text",
+    "malformed calls",
+    "files removed",
+    "SIGTERM under way",
+    "peak memory over everything",
+)
+BRIEF = ("--seconds", "3", "--visitors", "8", "--rate", "20", "--pictures", "200", "--small")
+
+
+def test_a_brief_run_has_every_row_and_behaviour_holds(full_snapshot, tmp_path):
+    command = [sys.executable, str(ROOT / "tests" / "load.py"), *BRIEF, "--markdown", str(tmp_path / "table.md")]
+    values = os.environ | {"T2I_WEIGHTS": str(full_snapshot)}
+    ended = subprocess.run(command, env=values, capture_output=True, text=True, timeout=300)
+    assert ended.returncode in (0, 1), ended.stderr
+    lines = (tmp_path / "table.md").read_text().splitlines()[2:]
+    held = {cells[0]: cells[-1] for cells in ([c.strip() for c in line.strip("|").split(" | ")] for line in lines)}
+    assert set(held) == {*BEHAVIOUR, *OTHERS}
+    assert {name: held[name] for name in BEHAVIOUR} == dict.fromkeys(BEHAVIOUR, "yes"), ended.stdout
+    assert ended.returncode == ("**no**" in held.values())
