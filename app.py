@@ -793,7 +793,7 @@ class Endpoints:
 
         A model that is no longer here is stood in for by the page's own.
         """
-        asked = parse_qs(search.removeprefix("?"), keep_blank_values=True)
+        asked = parse_qs(str(search).removeprefix("?"), keep_blank_values=True)
         if not {"caption", "seed"} & asked.keys():
             return gr.skip()
         caption, seed = asked.get("caption", self.examples)[0], asked.get("seed", [str(FIRST_SEED)])[0]
@@ -812,7 +812,7 @@ class Endpoints:
         try:
             with Image.open(pictures[event.index][0]) as image:
                 return *read_parameters(image), False, self.drawn_by(image)
-        except FileNotFoundError as error:
+        except (FileNotFoundError, TypeError, IndexError) as error:
             raise gr.Error("This picture is no longer kept here; draw it again.", print_exception=False) from error
 
     @one_sentence()

@@ -8,6 +8,7 @@ TITLES = {
     "gan": "GAN", "cls": "GAN-CLS", "int": "GAN-INT", "int-cls": "GAN-INT-CLS", "skip-thought": "Skip-thought GAN",
 }  # fmt: skip
 VARIANTS = tuple(TITLES)
+MAX_SEED = 2**32 - 1
 REED = VARIANTS[:4]  # the paper's, which share their networks
 
 

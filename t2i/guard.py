@@ -5,6 +5,7 @@ Like `t2i.server` for servers that starlette and uvicorn run, as gradio's is.
 
 import asyncio
 import json
+import logging
 import signal
 import threading
 from collections.abc import Mapping
@@ -13,9 +14,14 @@ from contextlib import suppress
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn import Server
 
+GRADIO, MISFIT = (
+    "/gradio_api/",
+    "The call fits no endpoint of this server; /gradio_api/info tells those that there are.",
+)
 RETRY_AFTER = b"2"  # seconds
 HEAD_SECONDS, REQUEST_SECONDS = 10, 120  # until the head of a request is there, and all of it
 STOP_SECONDS = 8  # for running requests at the end; container hosts wait for ten
+logger = logging.getLogger(__name__)
 
 
 class TooLarge(Exception):
@@ -23,8 +29,9 @@ class TooLarge(Exception):
 
 
 class Guard:
-    """ASGI middleware: 413 for bodies over the limit of their path, and Retry-After on every 503.
+    """ASGI middleware: 413 for bodies over the limit of their path, Retry-After on every 503, and no 500 from gradio.
 
+    gradio answers 500 to calls that fit none of its endpoints: whoever sends them is at fault, so they get a 400.
     `limits` are bytes by the beginning of a path; the first that fits holds.
     """
 
@@ -51,6 +58,8 @@ class Guard:
         async def noted(message: Message) -> None:
             nonlocal started
             started = True
+            if message.get("status") == 500 and scope["path"].startswith(GRADIO):
+                message["status"] = 400
             if message.get("status") == 503 and b"retry-after" not in dict(message["headers"]):
                 message["headers"] = [*message["headers"], (b"retry-after", RETRY_AFTER)]
             await send(message)
@@ -60,13 +69,26 @@ class Guard:
         except TooLarge:
             if not started:
                 await refuse(send, limit)
+        except Exception as error:
+            if not scope["path"].startswith(GRADIO):
+                raise
+            logger.warning(
+                "%s %s: %s: %s", scope["method"], scope["path"][:100], type(error).__name__, str(error)[:200]
+            )
+            if not started:
+                await answer(send, 400, MISFIT)
 
 
 async def refuse(send: Send, limit: int) -> None:
-    """413 in a sentence; the connection closes, as the rest of the body is on its way."""
-    body = json.dumps({"detail": f"The request has a body of more than {limit:,} bytes; send less."}).encode()
+    """413 in a sentence."""
+    await answer(send, 413, f"The request has a body of more than {limit:,} bytes; send less.")
+
+
+async def answer(send: Send, status: int, sentence: str) -> None:
+    """A sentence as JSON; the connection closes, as the rest of a body may be on its way."""
+    body = json.dumps({"detail": sentence}).encode()
     headers = {b"content-type": b"application/json", b"content-length": b"%d" % len(body), b"connection": b"close"}
-    await send({"type": "http.response.start", "status": 413, "headers": list(headers.items())})
+    await send({"type": "http.response.start", "status": status, "headers": list(headers.items())})
     await send({"type": "http.response.body", "body": body})
 
 
