@@ -62,6 +62,30 @@ def gif(frames: int) -> bytes:
     return content[:start] + content[start:-1] * frames + b";"
 
 
+def segment(marker: int, data: bytes) -> bytes:
+    return bytes([255, marker]) + struct.pack(">H", len(data) + 2) + data
+
+
+def jpeg(side: int, scans: int) -> bytes:
+    """A grey JPEG that tells the same again and again, a little better as it were."""
+    ones = segment(0xDB, b"\0" + b"\1" * 64)  # how coefficients are rounded: not at all
+    frame = segment(0xC2, struct.pack(">BHHB", 8, side, side, 1) + b"\1\x11\0")
+    codes = segment(0xC4, b"\0" + bytes([1] + [0] * 15) + b"\0")
+    scan = segment(0xDA, b"\1\1\0\0\0\0") + b"\0"
+    return b"\xff\xd8" + ones + frame + codes + scan * scans + b"\xff\xd9"
+
+
+def jpeg2000(side: int) -> bytes:
+    """Black tiles of 1024 x 1024, all the same but for their number."""
+    file = io.BytesIO()
+    Image.new("RGB", (1024, 1024)).save(file, "JPEG2000", no_jp2=True)
+    head, sot, tile = file.getvalue().removesuffix(b"\xff\xd9").partition(b"\xff\x90")  # start of the tile
+    across = side // 1024
+    size = struct.pack(">II", across * 1024, across * 1024)
+    tiles = (sot + tile[:2] + struct.pack(">H", k) + tile[4:] for k in range(across * across))
+    return head[:8] + size + head[16:] + b"".join(tiles) + b"\xff\xd9"
+
+
 def cut(kind: str) -> bytes:
     """The first half of a picture."""
     file = io.BytesIO()
@@ -83,6 +107,8 @@ def bombs(side: int = 7000) -> dict[str, bytes]:
         f"PNG of {many}, 1 wide": png(1, side * side),
         f"TIFF of {many}, 16 bits": tiff(side, side, 16, 1),
         f"TIFF of {many}, float": tiff(side, side, 32, 3),
+        "JPEG 2000 of many tiles": jpeg2000(side),
+        "JPEG of 10,000 scans": jpeg(side, 10_000),
         "GIF of 10,000 frames": gif(10_000),
         "WebP cut short": cut("WEBP"),
         "JPEG cut short": cut("JPEG"),

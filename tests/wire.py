@@ -200,7 +200,7 @@ def refusal(answer: Answer) -> object:
 
 
 def files_in(value: object) -> list[str]:
-    """Addresses of all files that an event's values, or the page's, name."""
+    """Paths of all files that an event's values, or the page's, name."""
     if isinstance(value, dict):
         own = [value["path"]] if isinstance(value.get("path"), str) and "meta" in value else []
         return own + [file for part in value.values() for file in files_in(part)]
