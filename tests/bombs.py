@@ -93,10 +93,10 @@ def cut(kind: str) -> bytes:
     return file.getvalue()[: file.tell() // 2]
 
 
-def bombs(side: int = 7000) -> dict[str, bytes]:
+def bombs(side: int = 7000, scans: int = 10_000, unpacked: int = 300 * MB) -> dict[str, bytes]:
     """Pictures by name; the large ones that are within limits have about `side` x `side` pixels."""
     small, many = {"width": 64, "height": 64}, f"{round(side * side / 1e6)} million pixels"
-    text = deflated(300 * MB)
+    text = deflated(unpacked)
     return {
         "zeros.png of 30000 x 30000": png(30_000, 30_000, bits=1),
         "PNG that claims 2^31 pixels": png(1 << 16, 1 << 15, data=zlib.compress(b"\0")),
@@ -108,7 +108,7 @@ def bombs(side: int = 7000) -> dict[str, bytes]:
         f"TIFF of {many}, 16 bits": tiff(side, side, 16, 1),
         f"TIFF of {many}, float": tiff(side, side, 32, 3),
         "JPEG 2000 of many tiles": jpeg2000(side),
-        "JPEG of 10,000 scans": jpeg(side, 10_000),
+        f"JPEG of {scans} scans": jpeg(side, scans),
         "GIF of 10,000 frames": gif(10_000),
         "WebP cut short": cut("WEBP"),
         "JPEG cut short": cut("JPEG"),
@@ -120,7 +120,7 @@ def bombs(side: int = 7000) -> dict[str, bytes]:
 
 
 async def measure_bombs(bench: Bench) -> list[Row]:
-    pictures = await asyncio.to_thread(bombs, 2200 if bench.options.small else 7000)
+    pictures = await asyncio.to_thread(bombs, *((2200, 1000, 30 * MB) if bench.options.small else ()))
 
     async def attack(bench: Bench) -> tuple[str, list[str]]:
         faults, longest = [], (0.0, "")

@@ -142,7 +142,8 @@ class Client:
 
     async def post(self, target: str, value: object, timeout: float = TIMEOUT) -> Answer:
         body = value if isinstance(value, bytes) else json.dumps(value).encode()
-        return await self.ask("POST", target, ["Content-Type: application/json"], body, timeout)
+        headers = ["Content-Type: application/json", "Accept: application/json, text/event-stream"]
+        return await self.ask("POST", target, headers, body, timeout)
 
     async def upload(self, name: str, content: bytes) -> dict | Answer:
         """The file as an event takes it, or the answer that refused it."""
