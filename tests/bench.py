@@ -154,7 +154,7 @@ class Bench:
     @property
     def hold(self) -> float:
         """Seconds for which connections are held: 20, less where everything is to be brief."""
-        return max(3.0, min(20.0, self.options.seconds))
+        return max(2.0, min(20.0, self.options.seconds))
 
     def note_memory(self, when: str) -> None:
         if self.memory:

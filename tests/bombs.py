@@ -62,6 +62,30 @@ def gif(frames: int) -> bytes:
     return content[:start] + content[start:-1] * frames + b";"
 
 
+def segment(marker: int, data: bytes) -> bytes:
+    return bytes([255, marker]) + struct.pack(">H", len(data) + 2) + data
+
+
+def jpeg(side: int, scans: int) -> bytes:
+    """A grey JPEG that tells the same again and again, a little better as it were."""
+    ones = segment(0xDB, b"\0" + b"\1" * 64)  # how coefficients are rounded: not at all
+    frame = segment(0xC2, struct.pack(">BHHB", 8, side, side, 1) + b"\1\x11\0")
+    codes = segment(0xC4, b"\0" + bytes([1] + [0] * 15) + b"\0")
+    scan = segment(0xDA, b"\1\1\0\0\0\0") + b"\0"
+    return b"\xff\xd8" + ones + frame + codes + scan * scans + b"\xff\xd9"
+
+
+def jpeg2000(side: int) -> bytes:
+    """Black tiles of 1024 x 1024, all the same but for their number."""
+    file = io.BytesIO()
+    Image.new("RGB", (1024, 1024)).save(file, "JPEG2000", no_jp2=True)
+    head, sot, tile = file.getvalue().removesuffix(b"\xff\xd9").partition(b"\xff\x90")  # start of the tile
+    across = side // 1024
+    size = struct.pack(">II", across * 1024, across * 1024)
+    tiles = (sot + tile[:2] + struct.pack(">H", k) + tile[4:] for k in range(across * across))
+    return head[:8] + size + head[16:] + b"".join(tiles) + b"\xff\xd9"
+
+
 def cut(kind: str) -> bytes:
     """The first half of a picture."""
     file = io.BytesIO()
@@ -69,10 +93,10 @@ def cut(kind: str) -> bytes:
     return file.getvalue()[: file.tell() // 2]
 
 
-def bombs(side: int = 7000) -> dict[str, bytes]:
+def bombs(side: int = 7000, scans: int = 10_000, unpacked: int = 300 * MB) -> dict[str, bytes]:
     """Pictures by name; the large ones that are within limits have about `side` x `side` pixels."""
     small, many = {"width": 64, "height": 64}, f"{round(side * side / 1e6)} million pixels"
-    text = deflated(300 * MB)
+    text = deflated(unpacked)
     return {
         "zeros.png of 30000 x 30000": png(30_000, 30_000, bits=1),
         "PNG that claims 2^31 pixels": png(1 << 16, 1 << 15, data=zlib.compress(b"\0")),
@@ -83,6 +107,8 @@ def bombs(side: int = 7000) -> dict[str, bytes]:
         f"PNG of {many}, 1 wide": png(1, side * side),
         f"TIFF of {many}, 16 bits": tiff(side, side, 16, 1),
         f"TIFF of {many}, float": tiff(side, side, 32, 3),
+        "JPEG 2000 of many tiles": jpeg2000(side),
+        f"JPEG of {scans} scans": jpeg(side, scans),
         "GIF of 10,000 frames": gif(10_000),
         "WebP cut short": cut("WEBP"),
         "JPEG cut short": cut("JPEG"),
@@ -94,7 +120,7 @@ def bombs(side: int = 7000) -> dict[str, bytes]:
 
 
 async def measure_bombs(bench: Bench) -> list[Row]:
-    pictures = await asyncio.to_thread(bombs, 2200 if bench.options.small else 7000)
+    pictures = await asyncio.to_thread(bombs, *((2200, 1000, 30 * MB) if bench.options.small else ()))
 
     async def attack(bench: Bench) -> tuple[str, list[str]]:
         faults, longest = [], (0.0, "")

@@ -17,6 +17,15 @@ def malformed(bench: Bench, file: dict) -> dict[str, tuple[str, object]]:
     blend = ["a red flower", OTHER, 0.5, 1, 2, 0.5, model]
     passwd = {"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}
 
+    own = f"http://{bench.client.host}:{bench.client.port}/config"
+
+    def tool(name: str, arguments: object) -> tuple[str, object]:
+        call = {"name": name, "arguments": arguments}
+        return "mcp/", {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": call}
+
+    def style(photo: str) -> tuple[str, object]:
+        return tool("transfer_style", {"photo": photo, "caption": "a red flower", "captions": OTHER})
+
     def photo(**more: object) -> tuple[str, object]:
         return join([{**passwd, **more}, "a red flower", OTHER, model], "transfer_style")
 
@@ -121,6 +130,13 @@ def malformed(bench: Bench, file: dict) -> dict[str, tuple[str, object]]:
         "upload without a form": ("upload", b"x"),
         "MCP: not JSON": ("mcp/", b"{"),
         "MCP: unknown method": ("mcp/", {"jsonrpc": "2.0", "id": 1, "method": "x"}),
+        "MCP: unknown tool": tool("nothing", []),
+        "MCP: wrong types": tool("generate", {"caption": 7, "seed": "x", "colour": 1}),
+        "MCP: NaN": ("mcp/", json.dumps(tool("generate", {"caption": "a", "seed": math.nan})[1]).encode()),
+        "MCP: /etc/passwd": style("/etc/passwd"),
+        "MCP: file of the server": style("file:///etc/passwd"),
+        "MCP: the server itself": style(own),
+        "MCP: no picture": style("data:image/png;base64,%%"),
         "stream to nobody": ("stream/unknown", {"data": []}),
         "stream to nobody, closed": ("stream/unknown/close", {}),
         "vibe edit": ("vibe-edit", {"prompt": "x"}),

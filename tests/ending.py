@@ -23,8 +23,8 @@ async def measure_files(bench: Bench) -> list[Row]:
     with serving(bench.folder / "files", **{KEEP: f"{keep:g}"}) as server:
         await server.answering()
         client = Client(server.address)
-        first = files_in(await client.config())
-        made = await use(client)
+        first = files_in([part["props"].get("value") for part in (await client.config())["components"]])
+        made = sorted(set(await use(client)) - set(first))
         end = time.monotonic() + 2.5 * keep + 10
         while (left := [f for f in made if Path(f).exists()]) and time.monotonic() < end:
             await asyncio.sleep(0.5)

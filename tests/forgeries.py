@@ -75,11 +75,9 @@ TARGETS = [
     "/theme.css/../../etc/passwd",
     "/gradio_api/stream/a/1/2/playlist.m3u8",
     "/gradio_api/stream/a/b/c/d.e",
-    "/gradio_api/upload_progress?upload_id=../../etc/passwd",
     "/gradio_api/upload_progress",
     "/gradio_api/queue/data",
     "/gradio_api/queue/data?session_hash=" + "a" * 10_000,
-    "/gradio_api/heartbeat/" + "a" * 1000,
     "/gradio_api/call/generate/unknown",
     "/gradio_api/deep_link?session_hash=../../etc/passwd",
     "/gradio_api/runs",
@@ -129,8 +127,6 @@ async def measure_paths(bench: Bench) -> list[Row]:
     async def attack(bench: Bench) -> tuple[str, list[str]]:
         faults = []
         for target in TARGETS:
-            if isinstance(target, str) and "heartbeat" in target:
-                continue  # answers for as long as somebody listens
             try:
                 answer = await raw(bench, target)
             except Lost:

@@ -7,8 +7,8 @@ import sys
 from app_server import ROOT
 
 BEHAVIOUR = (  # rows that hold on any machine, however slow
-    "8 visitors for 3 s",
-    "GET 20/s for 3 s",
+    "8 visitors for 2 s",
+    "GET 20/s for 2 s",
     "200 clients, byte by byte",
     "500 half-open connections",
     "slow readers",
@@ -19,8 +19,8 @@ BEHAVIOUR = (  # rows that hold on any machine, however slow
 )
 OTHERS = (
     "start to first picture",
-    "at once: 8 visitors for 3 s",
-    "at once: GET 20/s for 3 s",
+    "at once: 8 visitors for 2 s",
+    "at once: GET 20/s for 2 s",
     "memory over 200 pictures",
     "20 large bodies",
     "image bombs",
@@ -30,7 +30,7 @@ OTHERS = (
     "SIGTERM under way",
     "peak memory over everything",
 )
-BRIEF = ("--seconds", "3", "--visitors", "8", "--rate", "20", "--pictures", "200", "--small")
+BRIEF = ("--seconds", "2", "--visitors", "8", "--rate", "20", "--pictures", "200", "--small")
 
 
 def test_a_brief_run_has_every_row_and_behaviour_holds(full_snapshot, tmp_path):

@@ -142,7 +142,8 @@ class Client:
 
     async def post(self, target: str, value: object, timeout: float = TIMEOUT) -> Answer:
         body = value if isinstance(value, bytes) else json.dumps(value).encode()
-        return await self.ask("POST", target, ["Content-Type: application/json"], body, timeout)
+        headers = ["Content-Type: application/json", "Accept: application/json, text/event-stream"]
+        return await self.ask("POST", target, headers, body, timeout)
 
     async def upload(self, name: str, content: bytes) -> dict | Answer:
         """The file as an event takes it, or the answer that refused it."""
@@ -200,7 +201,7 @@ def refusal(answer: Answer) -> object:
 
 
 def files_in(value: object) -> list[str]:
-    """Addresses of all files that an event's values, or the page's, name."""
+    """Paths of all files that an event's values, or the page's, name."""
     if isinstance(value, dict):
         own = [value["path"]] if isinstance(value.get("path"), str) and "meta" in value else []
         return own + [file for part in value.values() for file in files_in(part)]
