@@ -1,7 +1,6 @@
 """The web page: one function per tab. Everything that draws is in `t2i`."""
 
 import base64
-import os
 import re
 import sys
 import tempfile
@@ -26,17 +25,23 @@ from starlette.middleware import Middleware
 
 from t2i.animation import write_frames
 from t2i.config import TITLES
-from t2i.guard import Guard, allow_open_files, impatient, serve_until_stopped
-from t2i.hub import bundled, is_reference
+from t2i.guard import Guard, impatient
+from t2i.hosting import (
+    allow_open_files,
+    declare_gpu,
+    keep_tidy,
+    own_folder,
+    seconds_to_keep,
+    serve_until_stopped,
+)
 from t2i.images import labelled_grid, parameters_text, read_model, read_parameters, save_png
 from t2i.interpolation import steps_between
 from t2i.photos import open_photo, to_square
 from t2i.server import text_route
 from t2i.shelf import Shelf
-from t2i.synthesizer import MAX_SEED, Synthesizer, consecutive_seeds
+from t2i.synthesizer import MAX_SEED, consecutive_seeds
 from t2i.text import MAX_CHARACTERS, clean_caption
 
-KEEP_SECONDS = 3600  # for generated and uploaded files
 MAX_WAITING = 256  # events in the queue; who comes after them is asked to come again
 MAX_UPLOAD = 16_000_000  # bytes of a photograph
 BODIES = {  # bytes of a request: an upload with its wrapping, a photograph in a tool call as base64, and captions
@@ -269,16 +274,11 @@ def theme() -> gr.themes.Base:
     )
 
 
-def build(shelf: Shelf, keep_seconds: int = KEEP_SECONDS) -> gr.Blocks:
-    """The page for a shelf of models, every tab's first pictures already drawn by its own.
-
-    What is generated or uploaded is deleted once it is `keep_seconds` old.
-    """
+def build(shelf: Shelf) -> gr.Blocks:
+    """The page for a shelf of models, every tab's first pictures already drawn by its own."""
     endpoints = Endpoints(shelf)
     synth = shelf.own
-    with gr.Blocks(
-        title="Flowers from a sentence", analytics_enabled=False, delete_cache=(KEEP_SECONDS // 6 or 1, KEEP_SECONDS)
-    ) as page:
+    with gr.Blocks(title="Flowers from a sentence", analytics_enabled=False) as page:
         gr.Markdown(HEADER.format(size=synth.config.model.image_size), elem_id="header")
         model = gr.Dropdown(
             endpoints.choices, value=synth.name, label="Model", info=PICKER + ANY_MODEL * shelf.strangers,
@@ -975,46 +975,13 @@ def serve(page: gr.Blocks, shelf: Shelf) -> None:
     page.server.config.http_protocol_class = impatient(page.server.config.http_protocol_class)
 
 
-def declare_gpu() -> None:
-    """ZeroGPU hardware wants a function for its GPU; this one is never called and costs no quota."""
-    if os.environ.get("SPACES_ZERO_GPU"):
-        import spaces
-
-        spaces.GPU(lambda: None)
-
-
-def stock() -> Shelf:
-    """The models that the environment asks for; ValueError says in one sentence what is wrong.
-
-    A model of the Hub that can't be had now can be chosen later, and the bundled one stands in for it.
-    """
-    allowed = [text for text in re.split(r"[\s,]+", os.environ.get("T2I_MODELS", "")) if text]
-    strangers = os.environ.get("T2I_ANY_MODEL") == "1"
-    wanted = os.environ.get("T2I_WEIGHTS", "")
-    try:
-        return Shelf(Synthesizer.from_pretrained(), allowed, strangers)
-    except ValueError as error:
-        stand_in = bundled()
-        if Path(wanted).is_dir() or not is_reference(wanted) or stand_in is None:
-            raise
-        print(f"t2i: {error} Until then the bundled model draws.", file=sys.stderr)
-        return Shelf(Synthesizer.from_pretrained(stand_in), [wanted, *allowed], strangers)
-
-
-def seconds_to_keep() -> int:
-    """`$T2I_KEEP_SECONDS`; ValueError if it is no number of seconds."""
-    text = os.environ.get("T2I_KEEP_SECONDS", str(KEEP_SECONDS))
-    if not re.fullmatch("[1-9][0-9]{0,8}", text):
-        raise ValueError(f"T2I_KEEP_SECONDS is {text!r}; give a whole number of seconds.")
-    return int(text)
-
-
 def main() -> None:
     """Load the weights and serve until told to stop.
 
     `$T2I_WEIGHTS` are those to show, `$T2I_MODELS` others of the Hub that visitors may choose (owner/repo@revision,
-    separated by commas), and `T2I_ANY_MODEL=1` lets them name any. Generated files live for `$T2I_KEEP_SECONDS`.
-    `$GRADIO_SERVER_NAME` and `$GRADIO_SERVER_PORT` apply.
+    separated by commas), and `T2I_ANY_MODEL=1` lets them name any. Generated and uploaded files live for
+    `$T2I_KEEP_SECONDS`, in a folder of their own in `$GRADIO_TEMP_DIR`. `$GRADIO_SERVER_NAME` and
+    `$GRADIO_SERVER_PORT` apply.
     """
     torch.set_num_threads(1)  # for one small picture a second thread gains little, and waits long on a busy machine
     allow_open_files()
@@ -1022,18 +989,20 @@ def main() -> None:
     clock = [time.perf_counter()]
     try:
         keep_seconds = seconds_to_keep()
-        shelf = stock()
+        shelf = Shelf.from_environment()
     except ValueError as error:
         sys.exit(f"t2i: {error}")
     clock.append(time.perf_counter())
-    page = build(shelf, keep_seconds)
-    clock.append(time.perf_counter())
-    serve(page, shelf)
-    clock.append(time.perf_counter())
-    names = ("weights", "first pictures", "server")
-    parts = ", ".join(f"{name} {after - before:.1f} s" for name, (before, after) in zip(names, pairwise(clock)))
-    print(f"Started in {clock[-1] - clock[0]:.1f} s after the imports: {parts}", flush=True)
-    serve_until_stopped(page.server, page.server.thread)
+    with own_folder() as folder:
+        page = build(shelf)
+        clock.append(time.perf_counter())
+        serve(page, shelf)
+        clock.append(time.perf_counter())
+        keep_tidy(folder, keep_seconds)
+        names = ("weights", "first pictures", "server")
+        parts = ", ".join(f"{name} {after - before:.1f} s" for name, (before, after) in zip(names, pairwise(clock)))
+        print(f"Started in {clock[-1] - clock[0]:.1f} s after the imports: {parts}", flush=True)
+        serve_until_stopped(page.server, page.server.thread)
 
 
 if __name__ == "__main__":

@@ -1,18 +1,14 @@
-"""What keeps a server up: bodies of bounded size, requests that arrive in time, a stop that lets answers finish.
+"""What requests may not do to a server: send without end, or never come to an end.
 
-Like `t2i.server` for servers that starlette and uvicorn run, as gradio's is.
+Like `t2i.server` for what starlette and uvicorn serve, as they serve gradio.
 """
 
 import asyncio
 import json
 import logging
-import signal
-import threading
 from collections.abc import Mapping
-from contextlib import suppress
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from uvicorn import Server
 
 GRADIO, MISFIT = (
     "/gradio_api/",
@@ -20,7 +16,6 @@ GRADIO, MISFIT = (
 )
 RETRY_AFTER = b"2"  # seconds
 HEAD_SECONDS, REQUEST_SECONDS = 10, 120  # until the head of a request is there, and all of it
-STOP_SECONDS = 8  # for running requests at the end; container hosts wait for ten
 logger = logging.getLogger(__name__)
 
 
@@ -118,26 +113,3 @@ def impatient(protocol: type[asyncio.Protocol]) -> type[asyncio.Protocol]:
                     return self.transport.abort()
 
     return Impatient
-
-
-def allow_open_files(number: int = 65_536) -> None:
-    """As many connections as the system lets this process have, up to a number."""
-    with suppress(ImportError):  # not on Windows
-        import resource
-
-        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        most = number if hard == resource.RLIM_INFINITY else min(number, hard)
-        if soft < most:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
-
-
-def serve_until_stopped(server: Server, thread: threading.Thread) -> None:
-    """Wait for SIGTERM or SIGINT; then no request is accepted any more, and those that run have some seconds."""
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    while thread.is_alive() and not stop.wait(0.5):
-        pass
-    server.config.timeout_graceful_shutdown = STOP_SECONDS
-    server.should_exit = True
-    thread.join(STOP_SECONDS + 1)

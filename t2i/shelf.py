@@ -1,5 +1,8 @@
 """The models that a server offers: its own, those beside it, and those of the Hub that its host allows."""
 
+import os
+import re
+import sys
 from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -8,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Lock
 
-from t2i.hub import Reference, download, download_stranger
+from t2i.hub import Reference, bundled, download, download_stranger, is_reference
 from t2i.synthesizer import Synthesizer
 
 MOST_PULLED = 4  # models of the Hub in memory at a time
@@ -39,6 +42,24 @@ class Shelf:
         self._pulled: OrderedDict[str, Future[Pulled]] = OrderedDict()
         self._fetching = ThreadPoolExecutor(1, "hub")
         self._lock = Lock()
+
+    @classmethod
+    def from_environment(cls) -> "Shelf":
+        """The models that the environment asks for; ValueError says in one sentence what is wrong.
+
+        A model of the Hub that can't be had now can be chosen later, and the bundled one stands in for it.
+        """
+        allowed = [text for text in re.split(r"[\s,]+", os.environ.get("T2I_MODELS", "")) if text]
+        strangers = os.environ.get("T2I_ANY_MODEL") == "1"
+        wanted = os.environ.get("T2I_WEIGHTS", "")
+        try:
+            return cls(Synthesizer.from_pretrained(), allowed, strangers)
+        except ValueError as error:
+            stand_in = bundled()
+            if Path(wanted).is_dir() or not is_reference(wanted) or stand_in is None:
+                raise
+            print(f"t2i: {error} Until then the bundled model draws.", file=sys.stderr)
+            return cls(Synthesizer.from_pretrained(stand_in), [wanted, *allowed], strangers)
 
     def offers(self, name: str) -> bool:
         """Whether `find` knows a model, or could come to know it."""
