@@ -285,8 +285,16 @@ def build(shelf: Shelf) -> gr.Blocks:
             endpoints.choices, value=synth.name, label="Model", info=PICKER + ANY_MODEL * shelf.strangers,
             filterable=shelf.strangers, allow_custom_value=shelf.strangers, elem_id="model",
         )  # fmt: skip
-        chosen = model.input(
-            endpoints.choose, model, model, concurrency_id="hub", concurrency_limit=4, preprocess=False, **QUIETLY
+        choice = model.input if shelf.strangers else model.select  # what is typed is not selected; input comes twice
+        chosen = choice(
+            endpoints.choose,
+            model,
+            model,
+            concurrency_id="hub",
+            concurrency_limit=4,
+            preprocess=False,
+            show_progress="minimal",
+            api_visibility="private",
         )
         with gr.Tabs():
             generate_tab(endpoints, model, chosen)
