@@ -19,7 +19,7 @@ import forgeries
 import fuzz
 import visitors
 from bench import MB, Bench, Memory, Row, serving
-from wire import Client
+from wire import Client, Lost
 
 Measure = Callable[[Bench], Awaitable[list[Row]]]
 MEASURES: dict[str, Measure] = {
@@ -90,11 +90,17 @@ async def measured(bench: Bench) -> list[Row]:
         bench.started = await bench.server.answering()
         bench.memory = Memory(bench.server.process.pid) if Path("/proc/self/status").exists() else None
         bench.note_memory("at the start")
-    await bench.client.config()
+    try:
+        await bench.client.config()
+    except Lost as lost:
+        raise SystemExit(f"There is no page at {bench.client.host}:{bench.client.port}: {lost}") from lost
     for name in MEASURES:
         if name in bench.options.only:
             begun = time.monotonic()
-            found = await MEASURES[name](bench)
+            try:
+                found = await MEASURES[name](bench)
+            except Exception as error:  # whatever a broken server leads to, the others' rows are wanted
+                found = [Row(name, "broke off", "an answer", False, (f"{type(error).__name__}: {error}",))]
             rows += found
             if name in ("visitors", "get", "both"):
                 bench.note_memory("after the load")

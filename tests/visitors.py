@@ -190,9 +190,7 @@ async def drawn(bench: Bench, pictures: int) -> int:
         left[where] += number
         refused[where] += 1
         if refused[where] > MOST_REFUSED:
-            raise SystemExit(
-                f"The server gives no pictures any more, by {where}: {answer.status} {answer.body[:200]!r}"
-            )
+            raise Lost(f"The server gives no pictures any more, by {where}: {answer.status} {answer.body[:200]!r}")
         await asyncio.sleep(answer.retry_after or 1)
 
     async def queued() -> None:
