@@ -4,30 +4,51 @@ import base64
 import re
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from functools import partial
 from html import escape
 from io import BytesIO
+from itertools import pairwise
 from pathlib import Path
 from urllib.parse import parse_qs
 
 import gradio as gr
 import torch
 from gradio.data_classes import FileData
+from gradio.events import Dependency
 from gradio.processing_utils import save_file_to_cache, save_pil_to_cache
 from gradio.utils import get_upload_folder
 from PIL import Image
+from starlette.middleware import Middleware
 
 from t2i.animation import write_frames
 from t2i.config import TITLES
+from t2i.guard import Guard, impatient
+from t2i.hosting import (
+    allow_open_files,
+    declare_gpu,
+    keep_tidy,
+    own_folder,
+    seconds_to_keep,
+    serve_until_stopped,
+)
 from t2i.images import labelled_grid, parameters_text, read_model, read_parameters, save_png
 from t2i.interpolation import steps_between
 from t2i.photos import open_photo, to_square
 from t2i.server import text_route
-from t2i.synthesizer import MAX_SEED, Synthesizer, consecutive_seeds
+from t2i.shelf import Shelf
+from t2i.synthesizer import MAX_SEED, consecutive_seeds
 from t2i.text import MAX_CHARACTERS, clean_caption
 
+MAX_WAITING = 256  # events in the queue; who comes after them is asked to come again
+MAX_UPLOAD = 16_000_000  # bytes of a photograph
+BODIES = {  # bytes of a request: an upload with its wrapping, a photograph in a tool call as base64, and captions
+    "/gradio_api/upload": MAX_UPLOAD + 100_000,
+    "/gradio_api/mcp": 8_000_000,
+    "": 200_000,
+}
 MAX_COUNT, FIRST_COUNT, FIRST_SEED = 16, 8, 0
 LONE_SEED, SECOND_SEED = 6, 1  # where one picture stands for all: well centred flowers
 MAX_CAPTIONS = 8  # of those that stand one a line
@@ -71,6 +92,7 @@ Describe a flower in English and a small neural network paints it, {size} by {si
 [Reed et al. 2016](https://arxiv.org/abs/1605.05396). The sentence says what to paint, the seed decides all the rest:
 the same two give the same picture again."""
 PICKER = "Who paints on all tabs but Compare"
+ANY_MODEL = ". Or type owner/repo of another one on the Hugging Face Hub, with @revision if you like"
 
 HINT = "Click a picture to see it large, to download it, and to put its caption and seed into the boxes."
 
@@ -252,22 +274,31 @@ def theme() -> gr.themes.Base:
     )
 
 
-def build(synth: Synthesizer) -> gr.Blocks:
-    """The page for one model, every tab's first pictures already drawn."""
-    endpoints = Endpoints(synth)
-    with gr.Blocks(title="Flowers from a sentence", analytics_enabled=False, delete_cache=(3600, 3600)) as page:
+def build(shelf: Shelf) -> gr.Blocks:
+    """The page for a shelf of models, every tab's first pictures already drawn by its own."""
+    endpoints = Endpoints(shelf)
+    synth = shelf.own
+    with gr.Blocks(title="Flowers from a sentence", analytics_enabled=False) as page:
         gr.Markdown(HEADER.format(size=synth.config.model.image_size), elem_id="header")
-        choices = [(title, name) for name, title in endpoints.titles.items()]
-        model = gr.Dropdown(choices, value=synth.name, label="Model", info=PICKER, filterable=False, elem_id="model")
+        model = gr.Dropdown(
+            endpoints.choices, value=synth.name, label="Model", info=PICKER + ANY_MODEL * shelf.strangers,
+            filterable=shelf.strangers, allow_custom_value=shelf.strangers, elem_id="model",
+        )  # fmt: skip
+        chosen = model.input(
+            endpoints.choose, model, model, concurrency_id="hub", concurrency_limit=4, preprocess=False, **QUIETLY
+        )
         with gr.Tabs():
-            for tab in (generate_tab, interpolate_tab, style_tab, grid_tab, explain_tab):
-                tab(endpoints, model)
+            generate_tab(endpoints, model, chosen)
+            interpolate_tab(endpoints, model, chosen)
+            style_tab(endpoints, model)
+            grid_tab(endpoints, model)
+            explain_tab(endpoints, model)
             compare_tab(endpoints)
         gr.Markdown(FOOTER, elem_id="footer")
-    return page.queue(max_size=32, api_open=False)
+    return page.queue(max_size=MAX_WAITING, api_open=False)
 
 
-def generate_tab(endpoints: "Endpoints", model: gr.Dropdown) -> None:
+def generate_tab(endpoints: "Endpoints", model: gr.Dropdown, chosen: Dependency) -> None:
     """One caption and a seed to pictures with consecutive seeds; links, dropped pictures, this visit's pictures."""
     examples = endpoints.examples
     first = endpoints.generate(examples[0], FIRST_SEED, FIRST_COUNT)
@@ -310,7 +341,7 @@ def generate_tab(endpoints: "Endpoints", model: gr.Dropdown) -> None:
         (restored, {"api_visibility": "private"}),
     ):
         event(None, [seed, renew], [seed, pictures], js=NEXT_SEED, **IN_BROWSER).then(**drawing, **endpoint)
-    model.input(api_visibility="private", **drawing)
+    chosen.then(api_visibility="private", **drawing)
     dropped.change(None, None, dropped, js="() => null", **IN_BROWSER)
     caption.change(None, caption, note, js=COUNT, **IN_BROWSER)
     share.click(None, [caption, seed, model], link, js=SHARE, **IN_BROWSER)
@@ -320,7 +351,7 @@ def generate_tab(endpoints: "Endpoints", model: gr.Dropdown) -> None:
         clicked.select(endpoints.reuse, clicked, settings, **QUIETLY)
 
 
-def interpolate_tab(endpoints: "Endpoints", model: gr.Dropdown) -> None:
+def interpolate_tab(endpoints: "Endpoints", model: gr.Dropdown, chosen: Dependency) -> None:
     """Between two captions and two seeds: live, as a strip, as an animation."""
     one, other = endpoints.examples[1], endpoints.examples[3]  # as a rule of different colours
     with gr.Tab("Interpolate"):
@@ -365,9 +396,10 @@ def interpolate_tab(endpoints: "Endpoints", model: gr.Dropdown) -> None:
         "outputs": [picture, refusal], "trigger_mode": "always_last", "queue": False, "show_progress": "hidden",
         "preprocess": False, "postprocess": False,
     }  # fmt: skip
-    changes = [c.input for c in (amount, noise_amount, seed, to_seed, model)] + [caption_a.change, caption_b.change]
+    changes = [c.input for c in (amount, noise_amount, seed, to_seed)] + [caption_a.change, caption_b.change]
     gr.on(changes, api_name="blend", api_visibility="undocumented", **moved)
-    reset.click(None, None, [amount, noise_amount], js=RESET, **IN_BROWSER).then(api_visibility="private", **moved)
+    for event in (chosen, reset.click(None, None, [amount, noise_amount], js=RESET, **IN_BROWSER)):
+        event.then(api_visibility="private", **moved)
     swap.click(None, [caption_a, caption_b, amount], [caption_a, caption_b, amount], js=SWAP, **IN_BROWSER)
     gr.on(
         [button.click, caption_a.submit, caption_b.submit], endpoints.interpolate,
@@ -537,7 +569,17 @@ def one_sentence() -> Iterator[None]:
     try:
         yield
     except ValueError as error:
-        raise gr.Error(str(error), print_exception=False) from error
+        raise gr.Error(as_text(str(error)), print_exception=False) from error
+
+
+def warn(sentence: str) -> None:
+    """A note on the page that does not stop the event."""
+    gr.Warning(as_text(sentence))
+
+
+def as_text(sentence: str) -> str:
+    """The page shows messages as HTML, and they may quote what visitors sent."""
+    return escape(sentence, quote=False)
 
 
 class Endpoints:
@@ -546,19 +588,35 @@ class Endpoints:
     The docstrings of public endpoints are their documentation.
     """
 
-    def __init__(self, synth: Synthesizer):
-        self.synth = synth
-        self.models = {model.name: model for model in (synth, *synth.variants.values())}
-        self.titles = {model.name: model.config.title for model in synth.variants.values()}
-        self.titles = {synth.name: f"{synth.config.title}, the page's own"} | self.titles
-        self.known = one_of("model", self.models)
-        self.examples = list(dict.fromkeys([*synth.examples, *EXAMPLES]))[:NUM_EXAMPLES]
+    def __init__(self, shelf: Shelf):
+        self.shelf, self.synth, self.model = shelf, shelf.own, shelf.find
+        self.examples = list(dict.fromkeys([*self.synth.examples, *EXAMPLES]))[:NUM_EXAMPLES]
 
-    def model(self, name: str) -> Synthesizer:
-        """The model of that name; without one, the page's own."""
-        if name and name not in self.models:
-            raise ValueError(f"There is no model {name[:60]!r} here; choose one of {', '.join(self.models)}.")
-        return self.models[name or self.synth.name]
+    @property
+    def choices(self) -> list[tuple[str, str]]:
+        """The picker's: title and name or reference of each model."""
+        own = f"{self.synth.config.title}, the page's own"
+        others = [(model.config.title, name) for name, model in self.shelf.bundled.items() if model is not self.synth]
+        return [(own, self.synth.name), *others, *((name, name) for name in self.shelf.allowed)]
+
+    def known(self, name: object) -> dict:
+        """Verdict on a model's name or reference."""
+        sentence = f"The model must be one of {', '.join(self.shelf.names)}."
+        return gr.validate(isinstance(name, str) and self.shelf.offers(name), sentence)
+
+    def choose(self, name: object) -> str:
+        """The model chosen, once it is at hand; the page's own in place of one that can't be had."""
+        try:
+            verdict = self.known(name)
+            if not verdict["is_valid"]:
+                raise ValueError(verdict["message"])
+            self.shelf.wait(name)
+            return name
+        except TimeoutError:
+            warn(f"{name} is still being fetched from the Hub; choose it again in a minute.")
+        except ValueError as error:
+            warn(f"{error} Until then the page's own model draws.")
+        return self.synth.name
 
     @one_sentence()
     def generate(self, caption: str, seed: int, count: int, model: str = "") -> Pictures:
@@ -619,7 +677,7 @@ class Endpoints:
         """
         synth = self.model(model)
         if not synth.has_style:
-            able = ", ".join(self.titles[name] for name, other in self.models.items() if other.has_style)
+            able = ", ".join(t for t, name in self.choices if name in self.shelf.bundled and self.model(name).has_style)
             raise ValueError(f"This model has no style encoder; choose another one above: {able}.")
         image = open_photo(photo["path"])
         wanted = [caption, *lines(captions)]
@@ -735,16 +793,17 @@ class Endpoints:
 
         A model that is no longer here is stood in for by the page's own.
         """
-        asked = parse_qs(search.removeprefix("?"), keep_blank_values=True)
+        asked = parse_qs(str(search).removeprefix("?"), keep_blank_values=True)
         if not {"caption", "seed"} & asked.keys():
             return gr.skip()
         caption, seed = asked.get("caption", self.examples)[0], asked.get("seed", [str(FIRST_SEED)])[0]
         if not re.fullmatch("[0-9]{1,10}", seed) or int(seed) > MAX_SEED:
             raise ValueError(f"The link's seed is {seed[:20]!r}; it must be a whole number from 0 to {MAX_SEED}.")
-        model = asked.get("model", [""])[0]
-        if model not in self.models:
-            if model:
-                gr.Warning("The link's model is no longer here; this page's own drew these pictures.")
+        model = asked.get("model", [self.synth.name])[0]
+        if self.shelf.offers(model):
+            model = self.choose(model)
+        else:
+            warn("The link's model is no longer here; this page's own drew these pictures.")
             model = self.synth.name
         return caption, int(seed), False, model, self.generate(caption, int(seed), FIRST_COUNT, model)
 
@@ -753,7 +812,7 @@ class Endpoints:
         try:
             with Image.open(pictures[event.index][0]) as image:
                 return *read_parameters(image), False, self.drawn_by(image)
-        except FileNotFoundError as error:
+        except (FileNotFoundError, TypeError, IndexError) as error:
             raise gr.Error("This picture is no longer kept here; draw it again.", print_exception=False) from error
 
     @one_sentence()
@@ -768,7 +827,7 @@ class Endpoints:
     def drawn_by(self, image: Image.Image) -> str | dict:
         """The model that a picture names, if it is here; otherwise the choice stays as it is."""
         name = read_model(image)
-        return name if name in self.models else gr.skip()
+        return (name if name in self.shelf.bundled else self.shelf.pulled(name)) or gr.skip()
 
 
 def keep(image: Image.Image, name: str) -> str:
@@ -899,30 +958,51 @@ def choose_photo(photos: Pictures, caption: str, event: gr.SelectData) -> tuple[
     return file, text or caption
 
 
-def launch(synth: Synthesizer, **options):
-    """Serve the page, its API, the same as MCP tools, and plain addresses; `options` as in `gr.Blocks.launch`."""
-    return build(synth).launch(
+def serve(page: gr.Blocks, shelf: Shelf) -> None:
+    """Serve the page, its API, the same as MCP tools, and plain addresses, from threads of their own."""
+    page.launch(
         theme=theme(),
         css=CSS,
         ssr_mode=False,
-        max_file_size="16mb",
+        max_file_size=MAX_UPLOAD,
         enable_monitoring=False,
         run_history=False,
         mcp_server=True,
-        app_kwargs={"routes": [text_route(synth)]},
+        app_kwargs={"routes": [text_route(shelf.own)], "middleware": [Middleware(Guard, limits=BODIES)]},
         footer_links=["api", "settings"],
-        **options,
+        prevent_thread_lock=True,
     )
+    page.server.config.http_protocol_class = impatient(page.server.config.http_protocol_class)
 
 
 def main() -> None:
-    """Load the weights and serve; `$T2I_WEIGHTS`, `$GRADIO_SERVER_NAME` and `$GRADIO_SERVER_PORT` apply."""
+    """Load the weights and serve until told to stop.
+
+    `$T2I_WEIGHTS` are those to show, `$T2I_MODELS` others of the Hub that visitors may choose (owner/repo@revision,
+    separated by commas), and `T2I_ANY_MODEL=1` lets them name any. Generated and uploaded files live for
+    `$T2I_KEEP_SECONDS`, in a folder of their own in `$GRADIO_TEMP_DIR`. `$GRADIO_SERVER_NAME` and
+    `$GRADIO_SERVER_PORT` apply.
+    """
     torch.set_num_threads(1)  # for one small picture a second thread gains little, and waits long on a busy machine
+    allow_open_files()
+    declare_gpu()
+    clock = [time.perf_counter()]
     try:
-        synth = Synthesizer.from_pretrained()
+        keep_seconds = seconds_to_keep()
+        shelf = Shelf.from_environment()
     except ValueError as error:
         sys.exit(f"t2i: {error}")
-    launch(synth)
+    clock.append(time.perf_counter())
+    with own_folder() as folder:
+        page = build(shelf)
+        clock.append(time.perf_counter())
+        serve(page, shelf)
+        clock.append(time.perf_counter())
+        keep_tidy(folder, keep_seconds)
+        names = ("weights", "first pictures", "server")
+        parts = ", ".join(f"{name} {after - before:.1f} s" for name, (before, after) in zip(names, pairwise(clock)))
+        print(f"Started in {clock[-1] - clock[0]:.1f} s after the imports: {parts}", flush=True)
+        serve_until_stopped(page.server, page.server.thread)
 
 
 if __name__ == "__main__":

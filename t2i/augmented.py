@@ -35,7 +35,8 @@ class Whitening(nn.Module):
         super().__init__()
         self.size = min(text_size, COMPONENTS)
         self.register_buffer("mean", torch.zeros(text_size))
-        self.register_buffer("weight", torch.eye(text_size, self.size))
+        self.register_buffer("weight", torch.zeros(text_size, self.size))
+        self.weight.diagonal().fill_(1)  # torch.eye on the meta device imports a compiler
 
     def forward(self, phi: Tensor) -> Tensor:
         with torch.autocast(phi.device.type, enabled=False):  # small components would drown in bf16's rounding

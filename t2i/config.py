@@ -1,5 +1,6 @@
 """Sizes of the networks, as they travel in `config.json`."""
 
+import re
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
@@ -7,7 +8,18 @@ TITLES = {
     "gan": "GAN", "cls": "GAN-CLS", "int": "GAN-INT", "int-cls": "GAN-INT-CLS", "skip-thought": "Skip-thought GAN",
 }  # fmt: skip
 VARIANTS = tuple(TITLES)
+MAX_SEED = 2**32 - 1
 REED = VARIANTS[:4]  # the paper's, which share their networks
+
+
+def check_sizes(config: Any, least: int = 1) -> None:
+    """ValueError unless a configuration's whole numbers are such, from `least` on, and its switches true or false."""
+    for item in fields(config):
+        value = getattr(config, item.name)
+        if item.type is bool and not isinstance(value, bool):
+            raise ValueError(f"{item.name} is {value!r}; it must be true or false.")
+        if item.type is int and (not isinstance(value, int) or isinstance(value, bool) or value < least):
+            raise ValueError(f"{item.name} is {value!r}; it must be a whole number of at least {least}.")
 
 
 @dataclass(frozen=True)
@@ -30,11 +42,9 @@ class ModelConfig:
     augmented: bool = False
 
     def __post_init__(self):
+        check_sizes(self)
         if self.image_size not in (64, 128):
             raise ValueError(f"image_size is {self.image_size}; choose 64 or 128.")
-        for item in fields(self):
-            if item.type is int and getattr(self, item.name) < 1:
-                raise ValueError(f"{item.name} is {getattr(self, item.name)}; it must be at least 1.")
         if self.generator_channels % 2 or self.discriminator_channels % 4:
             raise ValueError("generator_channels must be even and discriminator_channels a multiple of 4.")
 
@@ -58,6 +68,7 @@ class TextEncoderConfig:
     text_size: int = 1024
 
     def __post_init__(self):
+        check_sizes(self)
         if self.recurrence not in ("relu", "gru"):
             raise ValueError(f"recurrence is {self.recurrence!r}; choose 'relu' or 'gru'.")
 
@@ -76,9 +87,9 @@ class SkipThoughtConfig:
     bi_size: int = 2400
 
     def __post_init__(self):
-        for item in fields(self):
-            if getattr(self, item.name) < 2 or (item.name == "bi_size" and self.bi_size % 2):
-                raise ValueError(f"{item.name} is {getattr(self, item.name)}; give 2 or more, and bi_size even.")
+        check_sizes(self, least=2)
+        if self.bi_size % 2:
+            raise ValueError(f"bi_size is {self.bi_size}; give an even number.")
 
     @property
     def text_size(self) -> int:
@@ -107,6 +118,10 @@ class SnapshotConfig:
     training: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self):
+        if not isinstance(self.name, str) or not re.fullmatch(r"[\w.+-][\w.+ -]{0,79}", self.name):
+            raise ValueError(f"name is {self.name!r}; give up to 80 letters, digits and . _ + -.")
+        if not all(isinstance(caption, str) for caption in self.examples):
+            raise ValueError("examples must be a list of captions.")
         if self.variant not in VARIANTS:
             raise ValueError(f"variant is {self.variant!r}; choose one of {', '.join(VARIANTS)}.")
         if self.model.text_size != self.text_encoder.text_size:
@@ -128,7 +143,7 @@ class SnapshotConfig:
     def from_json(cls, values: dict[str, Any]) -> "SnapshotConfig":
         """Inverse of `to_json`; ValueError names a key that is unknown or of a wrong value."""
         try:
-            parts = dict(values)
+            parts = dict(values.items())
             parts["model"] = ModelConfig(**parts.get("model", {}))
             parts["text_encoder"] = text_config(parts.get("text_encoder", {}))
             parts["examples"] = tuple(parts.get("examples", ()))

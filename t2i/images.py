@@ -10,6 +10,9 @@ from typing import BinaryIO
 from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
 from torch import Tensor
 
+from t2i.config import MAX_SEED
+from t2i.text import clean_caption
+
 GAP = 2  # pixels between the pictures of a grid
 LABEL_SIZE, LABEL_WIDTH, LABEL_GAP = 14, 200, 10  # pixels of a labelled grid: type, room for a caption, space
 
@@ -112,14 +115,25 @@ def save_png(image: Image.Image, file: str | Path | BinaryIO, parameters: str) -
 
 
 def read_parameters(image: Image.Image) -> tuple[str, int] | None:
-    """Caption and seed from a PNG that we wrote, None if it tells none."""
-    text = image.info.get("parameters")
-    match = re.fullmatch(r"(?s)(.*)\nSeed: (\d+), .*", text) if isinstance(text, str) else None
-    return (match[1], int(match[2])) if match else None
+    """Caption and seed from a PNG that we wrote, None if it tells none that can be drawn."""
+    told = _told(image)
+    if not told or told["seed"] is None or int(told["seed"]) > MAX_SEED:
+        return None
+    try:
+        clean_caption(told["caption"])
+    except ValueError:
+        return None
+    return told["caption"], int(told["seed"])
 
 
 def read_model(image: Image.Image) -> str | None:
     """Name of the model that drew a PNG that we wrote, None if it tells none."""
+    told = _told(image)
+    return told["model"] if told else None
+
+
+def _told(image: Image.Image) -> re.Match | None:
+    """What `parameters_text` wrote."""
+    form = r"(?s)(?P<caption>.*)\n(?:Seed: (?P<seed>[0-9]{1,10}), )?Size: [0-9]+x[0-9]+, Model: (?P<model>[^,\n]+).*"
     text = image.info.get("parameters")
-    match = re.search(r"\n(?:Seed: \d+, )?Size: \d+x\d+, Model: ([^,\n]+)", text) if isinstance(text, str) else None
-    return match[1] if match else None
+    return re.fullmatch(form, text) if isinstance(text, str) else None

@@ -1,15 +1,20 @@
 """Photographs as people have them, to the square RGB pictures that S takes."""
 
+import math
 import warnings
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 from torch import Tensor
 
-MAX_PIXELS = 50_000_000
+MAX_PIXELS = 32_000_000
+FEWER = {"AVIF": 20_000_000, "WEBP": 12_000_000, "JPEG2000": 10_000_000}  # their decoders take several times the memory
+DRAFTED = 128_000_000  # of a camera's ordinary JPEG, which is decoded smaller
+MAX_SIDE = 30_000
+ENOUGH = 1_000_000  # pixels to go on with: more take memory and show nothing at 64 or 128
 FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "TIFF", "WEBP")  # not EPS, which is a program
 
 
@@ -17,7 +22,8 @@ def open_photo(file: str | Path | BinaryIO) -> Image.Image:
     """An RGB picture from a file of one of FORMATS and of any mode.
 
     The first frame of an animation, turned as its EXIF says, 16 bits brought to 8, on white where it
-    is transparent. ValueError says in one sentence what is wrong with the file.
+    is transparent; scaled down where it has more than 4 million pixels. ValueError says in one
+    sentence what is wrong with the file.
     """
     name = Path(file).name if isinstance(file, (str, Path)) else "The file"
     try:
@@ -27,8 +33,9 @@ def open_photo(file: str | Path | BinaryIO) -> Image.Image:
     except Image.UnidentifiedImageError as error:
         raise ValueError(f"{name} is not a picture that can be read; give a JPEG, PNG or WebP.") from error
     except Image.DecompressionBombError as error:
-        limit = MAX_PIXELS // 1_000_000
-        raise ValueError(f"{name} has too many pixels; give a picture of at most {limit} million.") from error
+        raise ValueError(
+            f"{name} has too many pixels; give a JPEG, or a picture of up to 10 million pixels and {MAX_SIDE:,} a side."
+        ) from error
     except Exception as error:  # decoders of damaged bytes raise whatever they come across
         if isinstance(error, OSError) and error.errno:
             raise ValueError(f"{name} can't be read ({error.strerror}); choose another file.") from error
@@ -40,10 +47,27 @@ def _decode(file: str | Path | BinaryIO) -> Image.Image:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about sizes, which are measured here, and about odd metadata
         with Image.open(file, formats=FORMATS) as image:
-            if image.width * image.height > MAX_PIXELS:
+            drafted = image.format == "JPEG" and not image.info.get("progressive")
+            most = DRAFTED if drafted else FEWER.get(image.format, MAX_PIXELS)
+            if image.width * image.height > most or max(image.size) > MAX_SIDE:
                 raise Image.DecompressionBombError
             image.draft("RGB", (1024, 1024))  # a large JPEG is decoded smaller
-            return ImageOps.exif_transpose(image)
+            return ImageOps.exif_transpose(shrunk(image))
+
+
+def shrunk(image: Image.Image) -> Image.Image:
+    """The picture, with fewer pixels if it has four times what is enough: means, or a choice where a mode has none."""
+    step = math.isqrt(image.width * image.height // ENOUGH)
+    if step < 2:
+        return image
+    steps = tuple(min(step, side) for side in image.size)
+    if image.mode in ("L", "RGB", "CMYK", "YCbCr", "I", "F"):  # means of transparent pixels would take a copy
+        small = image.reduce(steps)
+    else:
+        small = image.resize([-(-side // k) for side, k in zip(image.size, steps)], Image.Resampling.NEAREST)
+    small.info = image.info
+    small.getexif()[ExifTags.Base.Orientation] = image.getexif().get(ExifTags.Base.Orientation, 1)
+    return small
 
 
 def to_rgb(image: Image.Image) -> Image.Image:

@@ -18,9 +18,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 from torch.nn.utils.rnn import pack_padded_sequence
-from torch.overrides import TorchFunctionMode
 
 from t2i.config import SkipThoughtConfig
+from t2i.networks import without_values
 
 END, UNKNOWN = "<eos>", "UNK"  # the first two words of every vocabulary
 
@@ -109,16 +109,7 @@ class SkipThoughts(nn.Module):
         return torch.cat([normalize(uni), normalize(bi)], dim=1)
 
 
-class _NoDrawing(TorchFunctionMode):
-    """Inside, initial weights are not drawn: on the meta device that imports a compiler, for seconds."""
-
-    def __torch_function__(self, function, types, args=(), kwargs=None):
-        if getattr(function, "__module__", None) == "torch.nn.init":
-            return None
-        return function(*args, **kwargs or {})
-
-
 def empty_encoder(config: SkipThoughtConfig, vocabulary: Vocabulary) -> SkipThoughts:
-    """An encoder on the meta device, whose weights take neither time nor memory until they are assigned."""
-    with torch.device("meta"), _NoDrawing():
+    """An encoder whose weights take neither time nor memory until they are assigned."""
+    with without_values():
         return SkipThoughts(config, vocabulary)

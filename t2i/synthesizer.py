@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import normalize, pad
 
-from t2i.config import SnapshotConfig
+from t2i.config import MAX_SEED, SnapshotConfig
 from t2i.explanation import Explanation, WordEffect, difference
 from t2i.hub import find_snapshot
 from t2i.images import parameters_text, to_images
@@ -34,7 +34,6 @@ from t2i.snapshot import (
 )
 from t2i.text import clean_caption
 
-MAX_SEED = 2**32 - 1
 PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 REMEMBERED = 1024  # captions whose embeddings are kept: 4 MB
 

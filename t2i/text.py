@@ -57,6 +57,11 @@ def characters_to_indices(caption: str) -> np.ndarray:
     return out
 
 
+def one_hot(indices: Tensor) -> Tensor:
+    """(..., 70): a one for each character's place, nothing but zeros for padding."""
+    return torch.nn.functional.one_hot(indices.long(), PADDING + 1)[..., :PADDING].float()
+
+
 class CharCnnRnn(nn.Module):
     """phi: character indices (N, 201) to embeddings (N, text_size)."""
 
@@ -74,15 +79,13 @@ class CharCnnRnn(nn.Module):
             self.recurrence = nn.GRU(width, width, batch_first=True)
         self.convolutions = nn.Sequential(*layers)
         self.head = nn.Linear(width, config.text_size)
-        one_hot = torch.eye(PADDING + 1)[:, :PADDING]  # the padding row is all zero
-        self.register_buffer("one_hot", one_hot, persistent=False)
 
     def read(self, captions: Sequence[str]) -> Tensor:
         """uint8 (N, 201): captions as `forward` takes them."""
         return torch.from_numpy(np.stack([characters_to_indices(c) for c in captions]))
 
     def forward(self, indices: Tensor) -> Tensor:
-        x = self.one_hot[indices.long()].transpose(1, 2)  # (N, 70, 201)
+        x = one_hot(indices).transpose(1, 2)  # (N, 70, 201)
         x = self.convolutions(x).transpose(1, 2)  # (N, steps, width)
         states, _ = self.recurrence(x)
         return self.head(states.mean(1))

@@ -28,13 +28,20 @@ def environment(weights: Path, folder: Path) -> dict[str, str]:
 @contextmanager
 def serve(weights: Path, folder: Path) -> Iterator[str]:
     """Run app.py with these weights; yields its address."""
+    with start(ROOT / "app.py", environment(weights, folder), folder) as address:
+        yield address
+
+
+@contextmanager
+def start(app: Path, values: dict[str, str], folder: Path) -> Iterator[str]:
+    """Run an app.py with this environment and nothing else, its log in `folder`; yields its address."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     address, log = f"http://127.0.0.1:{port}", folder / "server.log"
-    values = environment(weights, folder) | {"GRADIO_SERVER_PORT": str(port)}
+    values = values | {"GRADIO_SERVER_PORT": str(port)}
     with log.open("w") as out:
-        process = subprocess.Popen([sys.executable, ROOT / "app.py"], env=values, stdout=out, stderr=out, cwd=folder)
+        process = subprocess.Popen([sys.executable, app], env=values, stdout=out, stderr=out, cwd=folder)
     try:
         wait_for(address, process, log)
         yield address

@@ -112,6 +112,12 @@ def tiny(snapshot) -> Synthesizer:
     return Synthesizer.from_pretrained(snapshot)
 
 
+@pytest.fixture(scope="session")
+def full_synthesizer(full_snapshot) -> Synthesizer:
+    """The snapshot with all that may lie beside it, loaded."""
+    return Synthesizer.from_pretrained(full_snapshot)
+
+
 @pytest.fixture(scope="module")
 def one_thread() -> Iterator[None]:
     """A picture is too small to wait for a second core, which other work may keep busy."""

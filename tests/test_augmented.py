@@ -132,6 +132,6 @@ def test_style_is_the_noise_before_eps(skip_thought):
 def test_a_missing_vocabulary_is_told(full_snapshot, tmp_path):
     folder = tmp_path / "snapshot"
     shutil.copytree(full_snapshot / "variants" / "skip-thought", folder)
-    (folder / "vocabulary.txt").unlink()
-    with pytest.raises(ValueError, match=r"vocabulary.txt can't be read .*; download or export the snapshot again"):
+    (folder / "vocabulary.json").unlink()
+    with pytest.raises(ValueError, match=r"vocabulary.json can't be read .*; download or export the snapshot again"):
         Synthesizer.from_pretrained(folder)

@@ -276,7 +276,7 @@ def test_the_command_leaves_a_folder_to_load(files, tmp_path, capsys):
     assert sorted(f.name for f in (tmp_path / "out").iterdir()) == [
         "text_encoder.json",
         "text_encoder.safetensors",
-        "vocabulary.txt",
+        "vocabulary.json",
     ]
 
 

@@ -81,6 +81,14 @@ def test_config_travels_through_json():
         ({"variant": "dcgan"}, "choose one of gan"),
         ({"model": {"text_size": 512}}, "must be equal"),
         ({"model": 5}, "config.json does not describe"),
+        ({"model": {"generator_channels": "48"}}, "generator_channels is '48'; it must be a whole number"),
+        ({"model": {"noise_size": 99.5}}, "noise_size is 99.5; it must be a whole number"),
+        ({"model": {"joint_norm": 1}}, "joint_norm is 1; it must be true or false"),
+        ({"text_encoder": {"channels": None}}, "channels is None; it must be a whole number"),
+        ({"name": "a, Model: b"}, "name is 'a, Model: b'; give up to 80 letters"),
+        ({"name": "<b>"}, "name is '<b>'; give up to 80 letters"),
+        ({"examples": [7]}, "examples must be a list of captions"),
+        ([], "config.json does not describe"),
     ],
 )
 def test_wrong_config_is_told_in_one_sentence(values, sentence):

@@ -172,7 +172,8 @@ def test_a_vocabulary_has_no_word_twice():
 
 @pytest.mark.parametrize("sizes", [{"words": 1}, {"word_size": 0}, {"uni_size": 1}, {"bi_size": 5}, {"bi_size": 0}])
 def test_sizes_that_no_encoder_has_are_told(sizes):
-    with pytest.raises(ValueError, match=rf"{next(iter(sizes))} is {next(iter(sizes.values()))}; give 2 or more"):
+    (name, value), *_ = sizes.items()
+    with pytest.raises(ValueError, match=rf"{name} is {value}; (it must be a whole number of at least 2|give an even)"):
         replace(CONFIG, **sizes)
 
 
@@ -213,12 +214,14 @@ def test_what_is_wrong_with_a_folder_is_told(small, tmp_path):
         load_text_encoder(tmp_path, replace(CONFIG, words=9))
     with pytest.raises(ValueError, match=r"does not fit the sizes in config\.json"):
         load_text_encoder(tmp_path, replace(CONFIG, uni_size=8))
-    (tmp_path / VOCABULARY).write_bytes(b"<eos>\nUNK\n\xff\n")
-    with pytest.raises(ValueError, match=r"vocabulary\.txt can't be read .* download or export the snapshot again"):
-        load_text_encoder(tmp_path, CONFIG)
-    (tmp_path / VOCABULARY).unlink()
-    with pytest.raises(ValueError, match=r"vocabulary\.txt can't be read"):
-        load_text_encoder(tmp_path, CONFIG)
+    for words in (b'["<eos>", "UNK", "\xff"]', b"<eos>\nUNK\n", b"[" * 9_999, None):
+        (tmp_path / VOCABULARY).unlink() if words is None else (tmp_path / VOCABULARY).write_bytes(words)
+        with pytest.raises(ValueError, match=r"vocabulary\.json can't be read .* export the snapshot again"):
+            load_text_encoder(tmp_path, CONFIG)
+    for words in (b'{"<eos>": 0}', b'["<eos>", "UNK", 7]'):
+        (tmp_path / VOCABULARY).write_bytes(words)
+        with pytest.raises(ValueError, match=r"vocabulary\.json is no list of words"):
+            load_text_encoder(tmp_path, CONFIG)
     save_text_encoder(small, tmp_path)
     (tmp_path / TEXT_ENCODER).write_bytes((tmp_path / TEXT_ENCODER).read_bytes()[:-9])
     with pytest.raises(ValueError, match=r"text_encoder\.safetensors is damaged"):

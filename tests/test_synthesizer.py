@@ -298,7 +298,7 @@ def damage_sizes(folder):
     [
         (damage_missing, "is missing"),
         (damage_truncated, "is damaged"),
-        (damage_config, "is not JSON"),
+        (damage_config, "config.json can't be read"),
         (damage_sizes, "does not fit the sizes"),
     ],
 )

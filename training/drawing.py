@@ -4,12 +4,16 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
+from t2i.images import make_grid
 from t2i.synthesizer import Synthesizer
 from t2i.text import MAX_CHARACTERS
 from training.data import CaptionedImages
+
+SAMPLE_SEEDS = 8
 
 
 def encode_captions(synthesizer: Synthesizer, captions: Sequence[str]) -> Tensor:
@@ -29,3 +33,9 @@ def random_captions(data: CaptionedImages, count: int) -> list[str]:
     """Captions short enough to be drawn, the same at every call."""
     captions = [c for cs in data.captions for c in cs if len(c) <= MAX_CHARACTERS]
     return [captions[k] for k in np.random.default_rng(0).permutation(len(captions))[:count]]
+
+
+def draw_samples(synthesizer: Synthesizer, captions: Sequence[str]) -> Image.Image:
+    """A row of seeds 0 to 7 for each caption, as a model card shows them."""
+    pictures = [image for caption in captions for image in synthesizer.generate(caption, range(SAMPLE_SEEDS))]
+    return make_grid(pictures, SAMPLE_SEEDS)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from t2i.config import SnapshotConfig
 from t2i.skip_thoughts import SkipThoughts
 from t2i.snapshot import CONFIG, DISCRIMINATOR, GENERATOR, TEXT_ENCODER, VOCABULARY, TextEncoder
-from training.state import atomic, remove_leftovers, write_json, write_text
+from training.state import atomic, remove_leftovers, write_json
 
 ENCODER_CONFIG = "text_encoder.json"  # of a folder that holds a text encoder alone
 
@@ -46,7 +46,7 @@ def save_network(network: nn.Module, file: Path, kind: torch.dtype = torch.float
 def save_text_encoder(encoder: TextEncoder, folder: Path, kind: torch.dtype = torch.float16) -> None:
     """Weights and, of a skip-thought encoder, its words; float32 weights are not copied when they are loaded."""
     if isinstance(encoder, SkipThoughts):
-        write_text(folder / VOCABULARY, "".join(word + "\n" for word in encoder.vocabulary.words))
+        write_json(folder / VOCABULARY, encoder.vocabulary.words)
     save_network(encoder, folder / TEXT_ENCODER, kind)
 
 

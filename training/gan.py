@@ -127,7 +127,7 @@ def export_gan(folder: Path, trainer: GanTrainer, encoder: TextEncoder, data: Ca
         model=trainer.sizes,
         text_encoder=encoder.config,
         examples=example_captions(data),
-        training=asdict(trainer.config) | {"history": history},
+        training=asdict(trainer.config) | {"data": data.name, "images_seen": trainer.total_images, "history": history},
     )
     write_snapshot(folder, config, trainer.averaged_generator(), encoder, trainer.D)
 

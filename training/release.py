@@ -14,7 +14,6 @@ from typing import Any
 import torch
 
 from t2i.config import REED
-from t2i.images import make_grid
 from t2i.snapshot import (
     CONFIG,
     DISCRIMINATOR,
@@ -28,15 +27,16 @@ from t2i.snapshot import (
 )  # fmt: skip
 from t2i.synthesizer import Synthesizer
 from training.adversarial import GanTrainer
-from training.card import write_card
+from training.card import CARD, EVALUATION, SAMPLES, write_card
 from training.colour import colour_fidelity
 from training.data import DATASETS, CaptionedImages, load_data
 from training.disentangle import verify
+from training.drawing import draw_samples
 from training.embeddings import load_trained_encoder
 from training.evaluate import Plan, evaluate
 from training.export import install
 from training.features import image_features
-from training.gan import GRID, dry_run_gan, export_gan, grid_captions, train_gan
+from training.gan import dry_run_gan, export_gan, grid_captions, train_gan
 from training.match import PRESETS as MATCH_PRESETS
 from training.match import MatchConfig, train_match
 from training.options import run_script
@@ -112,6 +112,7 @@ def release(job: Release) -> bool:
         "match": match,
         "skip_thoughts": skip_thoughts,
         "variants": compared,
+        "command": job.command,
     }
     describe(job, staged, facts)
     for file in sorted(path for path in staged.rglob("*") if path.is_file()):
@@ -199,10 +200,10 @@ def describe(job: Release, folder: Path, facts: dict) -> None:
     synthesizer = Synthesizer.from_pretrained(folder, device=job.device)
     data = load_data(job.data, job.root, synthesizer.config.model.image_size)
     facts = facts | {"evaluation": evaluate(synthesizer, data, job.plan, job.device)}
-    write_json(folder / "evaluation.json", facts)
-    rows = [image for caption in facts["captions"] for image in synthesizer.generate(caption, range(GRID))]
-    make_grid(rows, GRID).save(folder / "samples.png")
-    (folder / "README.md").write_text(write_card(read_config(folder), facts, job.command))
+    write_json(folder / EVALUATION, facts)
+    draw_samples(synthesizer, facts["captions"]).save(folder / SAMPLES)
+    card = write_card(read_config(folder), facts, samples=facts["captions"])
+    (folder / CARD).write_text(card, encoding="utf-8")
 
 
 def parse(arguments: list[str] | None) -> tuple[Release, bool]:

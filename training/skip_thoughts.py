@@ -173,7 +173,7 @@ def build_trainer(
 def train_skip_thoughts(trainer: SkipThoughtTrainer, name: str, out: Path, max_minutes: float | None = None) -> bool:
     """Train into the folder `out`, or go on there; True when the run is complete. `name` is the text's.
 
-    A complete run leaves `text_encoder.safetensors`, `vocabulary.txt` and `text_encoder.json`.
+    A complete run leaves `text_encoder.safetensors`, `vocabulary.json` and `text_encoder.json`.
     """
     config = trainer.config
     made_of = {"data": name, "sentences": trainer.epoch} | asdict(config)

@@ -1,0 +1,89 @@
+"""What a host gives a server and takes from it: hardware, connections, a folder for files, the signal to stop."""
+
+import os
+import re
+import signal
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Set
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from uvicorn import Server
+
+KEEP_SECONDS = 3600  # for generated and uploaded files
+STOP_SECONDS = 8  # for running requests at the end; container hosts wait for ten
+
+
+def declare_gpu() -> None:
+    """ZeroGPU hardware wants a function for its GPU; this one is never called and costs no quota."""
+    if os.environ.get("SPACES_ZERO_GPU"):
+        import spaces
+
+        spaces.GPU(lambda: None)
+
+
+def seconds_to_keep() -> int:
+    """`$T2I_KEEP_SECONDS`; ValueError if it is no number of seconds."""
+    text = os.environ.get("T2I_KEEP_SECONDS", str(KEEP_SECONDS))
+    if not re.fullmatch("[1-9][0-9]{0,8}", text):
+        raise ValueError(f"T2I_KEEP_SECONDS is {text!r}; give a whole number of seconds.")
+    return int(text)
+
+
+@contextmanager
+def own_folder() -> Iterator[Path]:
+    """A new folder for a page's files, where none of other programs are, which goes with the server."""
+    parent = os.environ.get("GRADIO_TEMP_DIR") or None
+    if parent:
+        Path(parent).mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="t2i-", dir=parent, ignore_cleanup_errors=True) as folder:
+        os.environ["GRADIO_TEMP_DIR"] = folder
+        yield Path(folder)
+
+
+def keep_tidy(folder: Path, seconds: float) -> None:
+    """From now on delete files that are older than so many seconds; those that lie there already stay."""
+    spared = {file for file in folder.rglob("*") if file.is_file()}
+
+    def tidy() -> None:
+        while True:
+            time.sleep(seconds / 12)
+            delete_old(folder, seconds, spared)
+
+    threading.Thread(target=tidy, name="tidy", daemon=True).start()
+
+
+def delete_old(folder: Path, seconds: float, spared: Set[Path] = frozenset()) -> None:
+    """Delete files that were written longer ago, and folders that they leave empty."""
+    oldest = time.time() - seconds
+    for path in sorted(folder.rglob("*"), reverse=True):  # what a folder holds comes before it
+        with suppress(OSError):  # taken away or written to meanwhile
+            if path.is_dir():
+                path.rmdir()
+            elif path not in spared and path.stat().st_mtime < oldest:
+                path.unlink()
+
+
+def allow_open_files(number: int = 65_536) -> None:
+    """As many connections as the system lets this process have, up to a number."""
+    with suppress(ImportError):  # not on Windows
+        import resource
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        most = number if hard == resource.RLIM_INFINITY else min(number, hard)
+        if soft < most:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
+def serve_until_stopped(server: Server, thread: threading.Thread) -> None:
+    """Wait for SIGTERM or SIGINT; then no request is accepted any more, and those that run have some seconds."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    while thread.is_alive() and not stop.wait(0.5):
+        pass
+    server.config.timeout_graceful_shutdown = STOP_SECONDS
+    server.should_exit = True
+    thread.join(STOP_SECONDS + 1)

@@ -1,0 +1,96 @@
+"""The model card comes out for any run, and the Hub's library reads its front matter back."""
+
+import json
+from dataclasses import replace
+
+import pytest
+from conftest import EXAMPLES, ROOT
+from huggingface_hub import ModelCard
+
+from t2i.config import SkipThoughtConfig, SnapshotConfig
+from t2i.snapshot import read_config
+from training.card import EVALUATION, read_facts, write_card
+from training.markdown import WIDTH
+from training.presets import PRESETS
+from training.sources import SOURCES
+
+WEIGHTS = ROOT / "weights"
+
+
+def metrics(card: str) -> dict[str, float]:
+    """The figures of a card's front matter, the first of each type."""
+    results = ModelCard(card).data.eval_results
+    return {result.metric_type: result.metric_value for result in reversed(results)}
+
+
+def headings(card: str) -> list[str]:
+    return [line.removeprefix("## ") for line in card.splitlines() if line.startswith("## ")]
+
+
+def test_a_card_of_nothing_but_sizes_has_no_empty_sections():
+    card = write_card(SnapshotConfig(), {})
+    assert headings(card) == ["Use", "Limits"] and "![samples]" not in card
+    data = ModelCard(card).data
+    assert (data.license, data.datasets, data.eval_results) == ("unknown", None, None)
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_a_plain_run_tells_data_terms_and_recipe(name):
+    training = vars(PRESETS["modern"]) | {"data": name, "images_seen": 1200, "history": []}
+    config = SnapshotConfig(name=name, examples=EXAMPLES, training=training)
+    card = write_card(config, {}, "us/flowers", EXAMPLES)
+    assert headings(card) == ["Use", "Training", "Limits"]
+    assert "Seen: 1,200 images" in card and "half-life" in card and 'from_pretrained("us/flowers")' in card
+    assert all(f"\n{k}. {caption}\n" in card for k, caption in enumerate(EXAMPLES, start=1))
+    data, source = ModelCard(card).data, SOURCES[name]
+    assert (data.license, data.license_name) == (source.license, source.license_name)
+    assert (data.license == "other") == bool(data.license_name) and data.datasets == [source.key]
+
+
+def test_a_skip_thought_model_is_not_told_to_read_letters():
+    config = SnapshotConfig(text_encoder=SkipThoughtConfig(bi_size=2400), variant="skip-thought",
+                            model=replace(SnapshotConfig().model, text_size=4800))  # fmt: skip
+    card = write_card(config, {})
+    assert "Kiros" in card and "CNN-RNN" not in card
+
+
+def test_bare_figures_and_a_releases_facts_give_the_same_figures(tmp_path):
+    facts = read_facts(WEIGHTS)
+    (tmp_path / EVALUATION).write_text(json.dumps(facts["evaluation"]))
+    bare = read_facts(tmp_path)
+    assert bare == {"data": "oxford102", "evaluation": facts["evaluation"]}
+    config = read_config(WEIGHTS)
+    ours, plain = write_card(config, facts), write_card(config, bare)
+    assert "## Figures" in plain and "## Style" not in plain
+    assert metrics(ours) == metrics(plain)
+
+
+def test_the_front_matter_states_what_was_measured():
+    figures, card = read_facts(WEIGHTS)["evaluation"], ModelCard.load(WEIGHTS / "README.md")
+    found = metrics(str(card))
+    assert found["fid"] == pytest.approx(figures["drawn"]["fid"], abs=1e-3)
+    assert found["colour-fidelity"] == figures["colour"]["drawn"]
+    assert {"kid", "inception-score", "diversity", "nearest", "r-precision", "seed-change"} <= found.keys()
+    for result in card.data.eval_results:
+        assert result.dataset_split == "test" and "test split, 64 pixels" in result.metric_name
+        if result.metric_type in ("fid", "kid", "diversity"):
+            assert figures["features"]["name"] in result.metric_name
+
+
+def test_the_bundled_card_is_what_its_facts_give():
+    facts = read_facts(WEIGHTS)
+    card = write_card(read_config(WEIGHTS), facts, samples=facts["captions"])
+    assert (WEIGHTS / "README.md").read_text() == card
+
+
+def test_paragraphs_are_wrapped():
+    text = (WEIGHTS / "README.md").read_text().split("\n---\n")[1]
+    lines = [line for line in text.splitlines() if not line.startswith(("|", "python -m", "Measured"))]
+    assert max(map(len, lines)) <= WIDTH
+
+
+@pytest.mark.parametrize("text", ["no JSON", "[]", '{"data": "cub"}', '{"evaluation": {}}'])
+def test_an_evaluation_that_is_none_is_refused(tmp_path, text):
+    (tmp_path / EVALUATION).write_text(text)
+    with pytest.raises(ValueError, match="measure again"):
+        read_facts(tmp_path)
