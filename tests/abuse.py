@@ -53,12 +53,24 @@ async def measure_half_open(bench: Bench) -> list[Row]:
         for _, writer in opened:
             writer.write(b"GET /text/a%20red")
         await asyncio.sleep(bench.hold)
-        closed = sum(reader.at_eof() for reader, _ in opened)
+        closed = sum(await asyncio.gather(*(over(reader) for reader, _ in opened)))
         for _, writer in opened:
             writer.close()
         return f"held {bench.hold:g} s, {closed} closed by the server", []
 
     return [await attacked(bench, f"{HALF_OPEN} half-open connections", "no harm", attack)]
+
+
+async def over(reader: asyncio.StreamReader) -> bool:
+    """Whether the other side has closed."""
+    try:
+        async with asyncio.timeout(0.1):
+            await reader.read()
+    except TimeoutError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 async def measure_bodies(bench: Bench) -> list[Row]:

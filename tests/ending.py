@@ -78,7 +78,7 @@ async def measure_stop(bench: Bench) -> list[Row]:
     while process.poll() is None and time.monotonic() < begun + 20:
         await asyncio.sleep(0.05)
     seconds, status = time.monotonic() - begun, process.poll()
-    if status != 0 or seconds > STOP_WANTED:
+    if status != 0 or seconds > STOP_WANTED * bench.options.patience:
         faults.append(f"status {status} after {seconds:.1f} s")
     result = f"{under_way} under way; {len(whole_events)} of {EVENTS} events and {len(whole_gets)} of {GETS} GETs "
     result += f"answered; status {status} after {seconds:.1f} s"

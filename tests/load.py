@@ -53,6 +53,7 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--pictures", type=int, default=20_000, help="while memory is watched (default: %(default)s)")
     parser.add_argument("--only", nargs="+", choices=MEASURES, default=list(MEASURES), metavar="NAME", help=names())
     parser.add_argument("--small", action="store_true", help="smaller bodies and pictures, for a quick look")
+    parser.add_argument("--patience", type=float, default=1, help="times the seconds allowed (default: %(default)s)")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table there, too")
     parser.add_argument("--log", type=Path, metavar="FILE", help="keep there what the server prints")
     return parser.parse_args()
