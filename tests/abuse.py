@@ -163,7 +163,5 @@ async def ask_and_not_read(bench: Bench) -> socket.socket:
 
 async def join_and_not_listen(bench: Bench) -> Answer:
     """An event whose visitor has gone."""
-    session = next(bench.client.sessions)
-    values = ["a red flower", 1, 16, bench.client.model]
-    body = {"data": values, "fn_index": bench.client.functions["generate"], "session_hash": session}
-    return await bench.client.post("/gradio_api/queue/join", body)
+    answer, _ = await bench.client.join("generate", ["a red flower", 1, 16, bench.client.model])
+    return answer
