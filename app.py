@@ -33,6 +33,7 @@ from t2i.hosting import (
     own_folder,
     seconds_to_keep,
     serve_until_stopped,
+    share_heaps,
 )
 from t2i.images import labelled_grid, parameters_text, read_model, read_parameters, save_png
 from t2i.interpolation import steps_between
@@ -985,6 +986,7 @@ def main() -> None:
     """
     torch.set_num_threads(1)  # for one small picture a second thread gains little, and waits long on a busy machine
     allow_open_files()
+    share_heaps()
     declare_gpu()
     clock = [time.perf_counter()]
     try:

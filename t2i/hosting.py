@@ -1,5 +1,6 @@
 """What a host gives a server and takes from it: hardware, connections, a folder for files, the signal to stop."""
 
+import ctypes
 import os
 import re
 import signal
@@ -13,6 +14,7 @@ from pathlib import Path
 from uvicorn import Server
 
 KEEP_SECONDS = 3600  # for generated and uploaded files
+M_ARENA_MAX = -8  # of mallopt(3)
 STOP_SECONDS = 8  # for running requests at the end; container hosts wait for ten
 
 
@@ -75,6 +77,12 @@ def allow_open_files(number: int = 65_536) -> None:
         most = number if hard == resource.RLIM_INFINITY else min(number, hard)
         if soft < most:
             resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
+def share_heaps(number: int = 2) -> None:
+    """Threads share so many heaps; glibc gives many threads one each, and each keeps what it once held."""
+    with suppress(OSError, AttributeError):  # another C library
+        ctypes.CDLL("libc.so.6").mallopt(M_ARENA_MAX, number)
 
 
 def serve_until_stopped(server: Server, thread: threading.Thread) -> None:

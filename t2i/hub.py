@@ -12,11 +12,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from t2i.snapshot import (
+    CONFIG,
+    DISCRIMINATOR,
+    GENERATOR,
+    PHOTO_SUFFIXES,
+    PHOTOS,
+    STYLE_ENCODER,
+    TEXT_ENCODER,
+    VARIANTS_FOLDER,
+    VOCABULARY,
+)
+
 HOME = Path(__file__).resolve().parent
 BUNDLED = (HOME.parent / "weights", HOME / "bundled")  # in a checkout, in an installed package
-WEIGHTS = ("*.safetensors", "config.json", "vocabulary.json")
-FILES = (*WEIGHTS, *(f"variants/*/{name}" for name in WEIGHTS))
-FILES += tuple(f"photos/*.{ending}" for ending in ("jpg", "jpeg", "png", "webp"))
+WEIGHTS = (CONFIG, GENERATOR, TEXT_ENCODER, VOCABULARY, DISCRIMINATOR, STYLE_ENCODER)
+FILES = (*WEIGHTS, *(f"{VARIANTS_FOLDER}/*/{name}" for name in WEIGHTS))
+FILES += tuple(f"{PHOTOS}/*{ending}" for ending in PHOTO_SUFFIXES)
 TIMEOUT = 15  # seconds without a word from the Hub
 NAME = r"[\w.-]+/[\w.-]+"
 PIN = rf"(?ms)\A---$.*^preload_from_hub:\s+- ({NAME}) \S+ ([0-9a-f]{{40}})$.*^---$"
@@ -132,11 +144,8 @@ def one_sentence(reference: Reference) -> Iterator[None]:
         RepositoryNotFoundError,
         RevisionNotFoundError,
     )
-    from huggingface_hub.utils import get_session
 
-    hooks = get_session().event_hooks["request"]
-    if give_up_in_time not in hooks:
-        hooks.append(give_up_in_time)
+    wait_at_most(TIMEOUT)
     repo = reference.repo
     try:
         yield
@@ -157,11 +166,17 @@ def one_sentence(reference: Reference) -> Iterator[None]:
         raise ValueError(f"{repo} could not be downloaded ({reason}); try again later.") from error
 
 
-def give_up_in_time(request: Any) -> None:
-    """A hook of the Hub's client, which otherwise waits for ever for a Hub that takes a request and does not answer."""
-    given = request.extensions.get("timeout", {})
-    limits = {kind: given.get(kind) or TIMEOUT for kind in ("connect", "read", "write", "pool")}
-    request.extensions["timeout"] = limits
+def wait_at_most(seconds: float) -> None:
+    """The client gives up on a Hub that takes a request and says nothing; by itself it would wait for ever."""
+    from huggingface_hub.utils import get_session
+
+    def limit(request: Any) -> None:
+        given = request.extensions.get("timeout", {})
+        limits = {kind: given.get(kind) or seconds for kind in ("connect", "read", "write", "pool")}
+        request.extensions["timeout"] = limits
+
+    hooks = get_session().event_hooks["request"]
+    hooks[:] = [hook for hook in hooks if hook.__name__ != "limit"] + [limit]
 
 
 def check_hashes(folder: Path, repo: str) -> None:

@@ -34,6 +34,7 @@ CONFIG, GENERATOR, TEXT_ENCODER = "config.json", "generator.safetensors", "text_
 DISCRIMINATOR, STYLE_ENCODER = "discriminator.safetensors", "style_encoder.safetensors"
 VOCABULARY = "vocabulary.json"
 VARIANTS_FOLDER, PHOTOS = "variants", "photos"
+PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 
 
 def read_config(folder: Path) -> SnapshotConfig:

@@ -20,6 +20,7 @@ from t2i.photos import to_pixels
 from t2i.snapshot import (
     DISCRIMINATOR,
     GENERATOR,
+    PHOTO_SUFFIXES,
     PHOTOS,
     STYLE_ENCODER,
     TEXT_ENCODER,
@@ -34,7 +35,6 @@ from t2i.snapshot import (
 )
 from t2i.text import clean_caption
 
-PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 REMEMBERED = 1024  # captions whose embeddings are kept: 4 MB
 
 

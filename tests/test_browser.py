@@ -7,11 +7,12 @@ import shutil
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 import av
 import pytest
-from app_server import BAD_CAPTIONS, CAPTION
+from app_server import BAD_CAPTIONS, CAPTION, ROOT, environment, start
+from hub_server import HubServer
 from PIL import Image, ImageSequence
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
@@ -283,7 +284,11 @@ def test_a_link_is_copied_and_opens_the_same_pictures(page, address, full_snapsh
 
 @pytest.mark.parametrize(
     ("asked", "sentence"),
-    [({"seed": "seven"}, "The link's seed is 'seven'"), ({"caption": " "}, "The caption is empty")],
+    [
+        ({"seed": "seven"}, "The link's seed is 'seven'"),
+        ({"caption": " "}, "The caption is empty"),
+        ({"seed": "<b onclick=alert(1)>"}, "The link's seed is '<b onclick=alert(1)>'"),
+    ],
 )
 def test_a_link_that_asks_for_nonsense_says_so_and_the_page_works(page, address, asked, sentence):
     page.goto(f"{address}/?{urlencode(asked)}")
@@ -550,6 +555,75 @@ def test_the_model_chosen_above_the_tabs_paints_the_same_caption_and_seed(page, 
     open_tab(page, "Style transfer")
     page.get_by_role("button", name="Paint in this style").click()
     told(page, "This model has no style encoder; choose another one above")
+
+
+MARKUP = "<img src=x onerror=document.title='broken'> a <b>red</b> flower"
+
+
+def test_markup_in_captions_and_names_is_shown_as_text(page, tmp_path):
+    """In the box, under and beside pictures, in the word cards, in messages."""
+    draw(page, MARKUP, 12)
+    page.get_by_role("button", name="Copy a link").click()
+    open_tab(page, "Explain")
+    caption_box(page).fill(MARKUP)
+    caption_box(page).press("Enter")
+    expect(page.locator("#words")).to_contain_text("onerror=document.title='broken'>")
+    open_tab(page, "Style transfer")
+    name = "<img src=x onerror=document.title=1>.png"
+    upload(page, "#photo", {"name": name, "mimeType": "image/png", "buffer": b"no picture"})
+    told(page, "is not a picture that can be read")
+    assert page.title() == "Flowers from a sentence"
+    assert not page.locator("img[src=x]").count() and not page.locator("#words b", has_text="red").locator("b").count()
+
+
+@pytest.fixture(scope="module")
+def hosted(snapshot, full_snapshot, tmp_path_factory) -> Iterator[str]:
+    """A page whose host allows two models of the Hub, of which one is not there, and any others."""
+    folder = tmp_path_factory.mktemp("hosted")
+    words = full_snapshot / "variants" / "skip-thought"
+    with HubServer({"us/flowers": {"main": words}, "them/other": {"main": full_snapshot}}) as hub:
+        own = {"HF_ENDPOINT": hub.endpoint, "HF_HOME": str(folder / "hf"), "HF_HUB_DISABLE_XET": "1"}
+        own |= {"T2I_MODELS": "us/flowers@main, us/gone", "T2I_ANY_MODEL": "1"}
+        with start(ROOT / "app.py", environment(snapshot, folder) | own, folder) as address:
+            yield address
+
+
+def test_models_of_the_hub_are_chosen_and_a_missing_one_leaves_the_pages_own(browser, hosted, snapshot):
+    own = Synthesizer.from_pretrained(snapshot)
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(hosted)
+    expect(thumbnails(page)).to_have_count(8, timeout=30_000)
+    draw(page, CAPTION, 5)
+    picker = page.get_by_label("Model", exact=True)
+
+    def choose(name: str) -> None:
+        picker.click()
+        page.get_by_role("option", name=name).click()
+
+    def chosen_is(name: str) -> None:
+        page.get_by_role("button", name="Copy a link").click()
+        expect(page.get_by_label("Link to these pictures")).to_have_value(re.compile(f"model={quote(name, safe='')}$"))
+
+    before = shown(page.locator("#pictures"))
+    choose("us/flowers@main")
+    expect(page.locator("#pictures img").first).not_to_have_attribute("src", before)
+    chosen_is("us/flowers@main")
+    choose("us/gone")
+    told(page, "The Hub has no us/gone, or it is private; check the name or set HF_TOKEN.")
+    told(page, "Until then the page's own model draws.")
+    expect(picker).to_have_value(f"{own.config.title}, the page's own")
+    chosen_is(own.name)
+    picker.fill("them/other")
+    picker.press("Enter")
+    page.keyboard.press("Tab")
+    expect(picker).to_have_value("them/other")
+    chosen_is("them/other")
+    draw(page, CAPTION, 6)
+    page.goto(f"{hosted}/?{urlencode({'seed': 4, 'model': 'us/flowers@main'})}")
+    expect(thumbnails(page).first).to_have_text("seed 4")
+    expect(picker).to_have_value("us/flowers@main")
+    context.close()
 
 
 def test_nothing_jumps_when_pictures_arrive(page):

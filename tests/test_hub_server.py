@@ -33,7 +33,7 @@ def hub(tmp_path):
     folder = tmp_path / "large"
     folder.mkdir()
     (folder / "generator.safetensors").write_bytes(os.urandom(24 * MEGABYTE))
-    (folder / "vocabulary.txt").write_bytes(10 * b"flower\n")
+    (folder / "vocabulary.json").write_bytes(10 * b"flower\n")
     with HubServer({"us/large": {"main": folder}}) as server:
         yield server
 
@@ -54,7 +54,7 @@ def test_a_broken_download_goes_on_where_it_stopped(hub, tmp_path):
 
 
 def test_a_small_file_comes_in_parts_too(hub):
-    address = f"{hub.endpoint}/us/large/resolve/main/vocabulary.txt"
+    address = f"{hub.endpoint}/us/large/resolve/main/vocabulary.json"
     part = httpx.get(address, headers={"Range": "bytes=7-"})
     assert part.status_code == 206 and part.headers["Content-Range"] == "bytes 7-69/70"
     assert part.text == 9 * "flower\n"

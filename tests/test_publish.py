@@ -30,7 +30,7 @@ REPO, SPACE = "us/flowers", "us/demo"
 WEIGHTS = {"config.json", "generator.safetensors", "text_encoder.safetensors", "discriminator.safetensors",
            "style_encoder.safetensors", "photos/a-red-flower-on-green.jpg"}  # fmt: skip
 WEIGHTS |= {f"variants/{variant}/{name}" for variant in VARIANTS for name in ("config.json", "generator.safetensors")}
-WEIGHTS |= {f"variants/skip-thought/{name}" for name in ("text_encoder.safetensors", "vocabulary.txt")}
+WEIGHTS |= {f"variants/skip-thought/{name}" for name in ("text_encoder.safetensors", "vocabulary.json")}
 DRAW = """
 import hashlib, sys
 from t2i import Synthesizer
@@ -220,11 +220,11 @@ def test_a_private_model_is_for_its_owner_alone(hub, run, tmp_path):
 def test_a_branch_leaves_main_as_it_was(hub, run):
     publish.main([str(run), REPO])
     main = hub.commit(REPO)
-    (run / "snapshot" / "vocabulary.txt").write_text("flower\n")
+    (run / "snapshot" / "vocabulary.json").write_text("flower\n")
     publish.main([str(run), REPO, "--revision", "next"])
-    (run / "snapshot" / "vocabulary.txt").unlink()
+    (run / "snapshot" / "vocabulary.json").unlink()
     assert hub.commit(REPO) == main
-    assert "vocabulary.txt" in hub.repos["model", REPO].files("next")
+    assert "vocabulary.json" in hub.repos["model", REPO].files("next")
 
 
 def test_a_dry_run_asks_and_writes_nothing(hub, run, capsys, monkeypatch):

@@ -61,10 +61,13 @@ class GanTrainer(Trainer):
 
     def _prepare_augmented(self, phi: Tensor) -> None:
         """What the skip-thought system's networks take from the data and the settings."""
-        for module in (*self.G.modules(), *self.D.modules()):
-            if isinstance(module, Whitening):
-                module.fit(phi.to(self.device))
-            elif isinstance(module, Dropout):
+        modules = [*self.G.modules(), *self.D.modules()]
+        whitenings = [module for module in modules if isinstance(module, Whitening)]
+        whitenings[0].fit(phi.to(self.device))
+        for other in whitenings[1:]:
+            other.load_state_dict(whitenings[0].state_dict())
+        for module in modules:
+            if isinstance(module, Dropout):
                 module.share = self.config.dropout
 
     def step(self, step: int) -> dict[str, Tensor]:

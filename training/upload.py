@@ -5,11 +5,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from huggingface_hub import CommitInfo, CommitOperationAdd, CommitOperationDelete, HfApi, get_session, get_token
+from huggingface_hub import CommitInfo, CommitOperationAdd, CommitOperationDelete, HfApi, get_token
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, HTTPError
 from huggingface_hub.utils import filter_repo_objects, validate_repo_id
 
-PATIENCE = 120.0  # seconds without a byte; by itself the client would wait for ever
+from t2i.hub import wait_at_most
+
+PATIENCE = 120  # seconds without a byte
 KEPT = ".gitattributes"  # the Hub's own, which says what is stored as a large file
 
 
@@ -57,7 +59,7 @@ def send(publication: Publication, message: str, private: bool = False, branch: 
     """
     repo, kind, api = publication.repo, publication.kind, HfApi()
     with explained(repo):
-        get_session().timeout = PATIENCE
+        wait_at_most(PATIENCE)
         sdk = "gradio" if kind == "space" else None
         api.create_repo(repo, repo_type=kind, private=private or None, exist_ok=True, space_sdk=sdk)
         if branch:
