@@ -20,7 +20,7 @@ from wire import Client, Lost
 
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS, STOP_SECONDS = 120, 30
-PROBE_SECONDS, PROBE_EVERY = 2.0, 0.5
+PROBE_SECONDS, PROBE_EVERY, RECOVERY_SECONDS = 2.0, 0.5, 5.0
 PNG = b"\x89PNG\r\n\x1a\n"
 MB = 1_000_000
 COLOURS = ("red", "blue", "yellow", "white", "pink", "purple", "orange", "violet")
@@ -160,40 +160,41 @@ class Bench:
         if self.memory:
             self.noted[when] = self.memory.now()
 
+    async def ordinary(self) -> tuple[int, float]:
+        """Status and seconds of a visitor who asks for one picture, on a connection of his own; status 0 if lost."""
+        client, begun = Client(f"http://{self.client.host}:{self.client.port}"), time.monotonic()
+        try:
+            answer = await client.get(a_target(), timeout=10)
+            told = answer.status in (200, 503) and (answer.status == 200 or answer.retry_after)
+            return (answer.status if told else 0), time.monotonic() - begun
+        except Lost:
+            return 0, float("inf")
+        finally:
+            client.close()
+
     @asynccontextmanager
-    async def probed(self) -> AsyncIterator[list[float]]:
-        """Meanwhile and right after, an ordinary visitor asks for pictures; gives how long each answer took.
-
-        Meanwhile, an answer may ask to come again later; afterwards, the time until there is a picture counts.
-        """
-        times: list[float] = []
-
-        async def ask(waits: bool = False) -> None:
-            client = Client(f"http://{self.client.host}:{self.client.port}")  # on a connection of its own
-            begun = time.monotonic()
-            try:
-                while (answer := await client.get(a_target(), timeout=10)).status == 503 and answer.retry_after:
-                    if not waits:
-                        break
-                    await asyncio.sleep(answer.retry_after)
-                times.append(time.monotonic() - begun if answer.status in (200, 503) else float("inf"))
-            except Lost:
-                times.append(float("inf"))
-            finally:
-                client.close()
+    async def probed(self) -> AsyncIterator[list[tuple[int, float]]]:
+        """Meanwhile, an ordinary visitor asks for pictures; gives status and seconds of each answer."""
+        found: list[tuple[int, float]] = []
 
         async def keep_asking() -> None:
             while True:
-                await ask()
+                found.append(await self.ordinary())
                 await asyncio.sleep(PROBE_EVERY)
 
         asking = asyncio.create_task(keep_asking())
         try:
-            yield times
+            yield found
         finally:
             asking.cancel()
             await asyncio.gather(asking, return_exceptions=True)
-            await ask(waits=True)
+
+    async def recovery(self) -> float:
+        """Seconds until an ordinary visitor, who waits as he is told, has a picture."""
+        begun = time.monotonic()
+        while (await self.ordinary())[0] != 200 and time.monotonic() < begun + 60:
+            await asyncio.sleep(PROBE_EVERY)
+        return time.monotonic() - begun
 
 
 Attack = Callable[[Bench], Awaitable[tuple[str, list[str]]]]  # what was done and seen, what was wrong with it
@@ -202,19 +203,25 @@ Attack = Callable[[Bench], Awaitable[tuple[str, list[str]]]]  # what was done an
 async def attacked(bench: Bench, measure: str, wanted: str, attack: Attack, largest: int | None = None) -> Row:
     """A row of the table from an attack: no faults, ordinary visitors served, at most `largest` bytes more memory."""
     begun, before = time.monotonic(), bench.memory.now() if bench.memory else 0
-    async with bench.probed() as times:
+    async with bench.probed() as found:
         seen, faults = await attack(bench)
+    recovery = await bench.recovery()
+    slowest, lost = max((seconds for _, seconds in found), default=0), sum(not status for status, _ in found)
     if bench.memory:
         more = bench.memory.most(begun) - before
         seen += f"; memory +{max(0, more) // MB} MB"
         if largest is not None and more > largest:
             faults = [*faults, f"memory grew by {more // MB} MB"]
-    if max(times) > PROBE_SECONDS:
-        faults = [*faults, f"an ordinary GET took {max(times):.1f} s"]
-    seen += f"; ordinary GET {max(times):.2f} s at most"
+    if lost or slowest > PROBE_SECONDS * bench.options.patience:
+        faults = [*faults, f"ordinary GET: {lost} of {len(found)} failed, {slowest:.1f} s at most"]
+    if recovery > RECOVERY_SECONDS * bench.options.patience:
+        faults = [*faults, f"no picture for an ordinary visitor until {recovery:.1f} s later"]
+    seen += f"; ordinary GET ≤ {slowest:.2f} s, a picture {recovery:.2f} s later"
     if faults:
         seen += f"; {len(faults)} faults"
-    return Row(measure, seen, f"{wanted}; GET ≤ {PROBE_SECONDS:.0f} s", not faults, tuple(faults))
+    return Row(
+        measure, seen, f"{wanted}; GET ≤ {PROBE_SECONDS * bench.options.patience:g} s", not faults, tuple(faults)
+    )
 
 
 def a_caption() -> str:

@@ -139,7 +139,7 @@ async def measure_bombs(bench: Bench) -> list[Row]:
                 faults.append(f"{name}: {lost}")
             seconds = time.monotonic() - begun
             longest = max(longest, (seconds, name))
-            if seconds > SECONDS_WANTED:
+            if seconds > SECONDS_WANTED * bench.options.patience:
                 faults.append(f"{name}: {seconds:.1f} s")
             if bench.memory and (more := bench.memory.most(begun) - before) > MEMORY_WANTED:
                 faults.append(f"{name}: memory +{more // MB} MB")

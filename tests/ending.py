@@ -5,13 +5,14 @@ import signal
 import time
 from pathlib import Path
 
-from bench import PNG, ROOT, Bench, Row, a_caption, a_seed, serving
+from bench import PNG, ROOT, Bench, Row, a_caption, a_seed, a_target, serving
 from forgeries import picture
 from wire import Client, Lost, address_of, files_in
 
-KEEP_SECONDS, EVENTS, GETS = 20.0, 6, 8
+KEEP_SECONDS, EVENTS, GETS = 20.0, 12, 8
 STOP_WANTED = 10.0
 KEEP = "T2I_KEEP_SECONDS"
+REFUSED = "/text/%20"  # at once, as there is nothing to draw
 
 
 async def measure_files(bench: Bench) -> list[Row]:
@@ -54,11 +55,14 @@ async def measure_stop(bench: Bench) -> list[Row]:
     wanted = f"all answered, new ones refused, status 0 in ≤ {STOP_WANTED:.0f} s"
     if not bench.server:
         return [Row(measure, "not measured: a server of others", wanted, None)]
-    client, process, model = bench.client, bench.server.process, bench.client.model
-    events = [asyncio.create_task(client.event("generate", [a_caption(), a_seed(), 16, model])) for _ in range(EVENTS)]
-    await asyncio.sleep(0.15)  # until all have joined
-    gets = [asyncio.create_task(client.get(f"/text/a%20red%20flower?seed={a_seed()}&size=1024")) for _ in range(GETS)]
-    await asyncio.sleep(0.03)
+    client, process = bench.client, bench.server.process
+    values = ["a red flower", 1, 16, client.model]
+    await asyncio.gather(*(client.get(REFUSED) for _ in range(EVENTS + GETS + 1)))  # so many connections are open now
+    joined = await asyncio.gather(*(client.join("generate", values) for _ in range(EVENTS)))
+    events = [asyncio.create_task(client.outcome(*event)) for event in joined]
+    gets = [asyncio.create_task(client.get(f"{a_target()}&size=1024")) for _ in range(GETS)]
+    await asyncio.sleep(0)
+    await client.get(REFUSED)  # once this is answered, the server has read those sent before
     under_way = sum(not task.done() for task in (*events, *gets))
     process.send_signal(signal.SIGTERM)
     begun, faults = time.monotonic(), []
@@ -78,7 +82,7 @@ async def measure_stop(bench: Bench) -> list[Row]:
     while process.poll() is None and time.monotonic() < begun + 20:
         await asyncio.sleep(0.05)
     seconds, status = time.monotonic() - begun, process.poll()
-    if status != 0 or seconds > STOP_WANTED:
+    if status != 0 or seconds > STOP_WANTED * bench.options.patience:
         faults.append(f"status {status} after {seconds:.1f} s")
     result = f"{under_way} under way; {len(whole_events)} of {EVENTS} events and {len(whole_gets)} of {GETS} GETs "
     result += f"answered; status {status} after {seconds:.1f} s"

@@ -19,7 +19,7 @@ import forgeries
 import fuzz
 import visitors
 from bench import MB, Bench, Memory, Row, serving
-from wire import Client
+from wire import Client, Lost
 
 Measure = Callable[[Bench], Awaitable[list[Row]]]
 MEASURES: dict[str, Measure] = {
@@ -53,6 +53,7 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--pictures", type=int, default=20_000, help="while memory is watched (default: %(default)s)")
     parser.add_argument("--only", nargs="+", choices=MEASURES, default=list(MEASURES), metavar="NAME", help=names())
     parser.add_argument("--small", action="store_true", help="smaller bodies and pictures, for a quick look")
+    parser.add_argument("--patience", type=float, default=1, help="times the seconds allowed (default: %(default)s)")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table there, too")
     parser.add_argument("--log", type=Path, metavar="FILE", help="keep there what the server prints")
     return parser.parse_args()
@@ -90,11 +91,17 @@ async def measured(bench: Bench) -> list[Row]:
         bench.started = await bench.server.answering()
         bench.memory = Memory(bench.server.process.pid) if Path("/proc/self/status").exists() else None
         bench.note_memory("at the start")
-    await bench.client.config()
+    try:
+        await bench.client.config()
+    except Lost as lost:
+        raise SystemExit(f"There is no page at {bench.client.host}:{bench.client.port}: {lost}") from lost
     for name in MEASURES:
         if name in bench.options.only:
             begun = time.monotonic()
-            found = await MEASURES[name](bench)
+            try:
+                found = await MEASURES[name](bench)
+            except Exception as error:  # whatever a broken server leads to, the others' rows are wanted
+                found = [Row(name, "broke off", "an answer", False, (f"{type(error).__name__}: {error}",))]
             rows += found
             if name in ("visitors", "get", "both"):
                 bench.note_memory("after the load")

@@ -1,4 +1,4 @@
-"""The script that loads the server: a brief run of it has every row, and those about behaviour hold."""
+"""The script that loads the server: a brief run of it has every row, and those about behaviour hold, if slowly."""
 
 import os
 import subprocess
@@ -15,6 +15,10 @@ BEHAVIOUR = (  # rows that hold on any machine, however slow
     "path tricks",
     "header injection",
     "HTML injection",
+    "20 large bodies",
+    "forged PNG text",
+    "files removed",
+    "SIGTERM under way",
     "fuzz",
 )
 OTHERS = (
@@ -22,15 +26,11 @@ OTHERS = (
     "at once: 8 visitors for 2 s",
     "at once: GET 20/s for 2 s",
     "memory over 200 pictures",
-    "20 large bodies",
     "image bombs",
-    "forged PNG text",
     "malformed calls",
-    "files removed",
-    "SIGTERM under way",
     "peak memory over everything",
 )
-BRIEF = ("--seconds", "2", "--visitors", "8", "--rate", "20", "--pictures", "200", "--small")
+BRIEF = ("--seconds", "2", "--visitors", "8", "--rate", "20", "--pictures", "200", "--small", "--patience", "5")
 
 
 def test_a_brief_run_has_every_row_and_behaviour_holds(full_snapshot, tmp_path):

@@ -164,10 +164,13 @@ class Client:
 
     async def event(self, name: str, values: list, timeout: float = TIMEOUT) -> Outcome:
         """An event through the queue, as the page does it: join, then listen until it is over."""
+        return await self.outcome(*await self.join(name, values, timeout), timeout)
+
+    async def join(self, name: str, values: list, timeout: float = TIMEOUT) -> tuple[Answer, str]:
+        """What the queue answers to an event, and the session that can listen for its outcome."""
         session = next(self.sessions)
         body = {"data": values, "fn_index": self.functions[name], "session_hash": session, "event_data": None}
-        joined = await self.post("/gradio_api/queue/join", body, timeout)
-        return await self.outcome(joined, session, timeout)
+        return await self.post("/gradio_api/queue/join", body, timeout), session
 
     async def outcome(self, joined: Answer, session: str, timeout: float = TIMEOUT) -> Outcome:
         """What the queue tells of a session's event, once it has been joined."""
