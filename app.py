@@ -67,6 +67,7 @@ EXAMPLES = (
     "a red flower with a long yellow pistil",
     "this flower is blue with white at the center and green leaves around it",
 )
+THINGS = {"oxford102": "flower", "synthetic": "flower", "cub": "bird", "cub-cropped": "bird"}  # by what was learnt from
 WALKS = ("sentences", "seeds", "both")
 FORMATS = ("mp4", "gif", "webp")
 LEARNT_FROM = {
@@ -88,8 +89,8 @@ QUIETLY = {"show_progress": "hidden", "api_visibility": "private"}
 AT_ONCE = QUIETLY | {"queue": False}  # only for what never refuses: the page shows no error of events without a queue
 IN_BROWSER = {"api_visibility": "private"}
 
-HEADER = """# Flowers from a sentence
-Describe a flower in English and a small neural network paints it, {size} by {size} pixels, after
+HEADER = """# {Things} from a sentence
+Describe a {thing} in English and a small neural network paints it, {size} by {size} pixels, after
 [Reed et al. 2016](https://arxiv.org/abs/1605.05396). The sentence says what to paint, the seed decides all the rest:
 the same two give the same picture again."""
 PICKER = "Who paints on all tabs but Compare"
@@ -97,10 +98,10 @@ ANY_MODEL = ". Or type owner/repo of another one on the Hugging Face Hub, with @
 
 HINT = "Click a picture to see it large, to download it, and to put its caption and seed into the boxes."
 
-INTERPOLATE = """Between two sentences lie others that nobody wrote. **Drag the sliders and the flower follows:** the
+INTERPOLATE = """Between two sentences lie others that nobody wrote. **Drag the sliders and the {thing} follows:** the
 first walks from sentence to sentence with the same noise, the second from the noise of one seed to that of another."""
 
-STYLE = """Give a photograph. A third network reads its style, that is all that a caption does not say: how the flower
+STYLE = """Give a photograph. A third network reads its style, that is all that a caption does not say: how the {thing}
 is turned and how large it is, and what lies behind it. **The same style is then painted under other captions.**"""
 NO_STYLE = """These weights have no style encoder, which this tab needs. Train one with `python -m training.style`, or
 load weights that have `style_encoder.safetensors`."""
@@ -108,11 +109,11 @@ load weights that have `style_encoder.safetensors`."""
 GRID = """A row for each sentence, a column for each seed. Down a column the noise stays the same, so what a seed
 decides, such as place and size, can be told from what the sentence decides."""
 
-EXPLAIN = """**Which words matter?** Each card below is the same flower, painted from the same noise with one word
+EXPLAIN = """**Which words matter?** Each card below is the same {thing}, painted from the same noise with one word
 of the sentence left out. The stronger a word is marked, the more the picture changes without it."""
 MATCHES = """**Does the judge agree?** In training a second network, D, judged pictures beside captions; afterwards it
 learnt to tell a picture's own caption from others. Here is the chance that it gives to this picture with its own
-sentence and with others. It is not always right: it has seen flowers of 82 kinds only."""
+sentence and with others. It is not always right: it knows only the photographs of its training."""
 
 COMPARE = """The paper's four ways to train, side by side: **the same sentence, the same noise, the same networks.**
 They differ only in what the judge D and the painter G learn from. These networks are smaller than those of the other
@@ -120,12 +121,18 @@ tabs, and were trained for less long. The skip-thought GAN is another system, wi
 NO_VARIANTS = """These weights come alone. Put the other variants beside them as `variants/gan`, `variants/cls`,
 `variants/int` and `variants/int-cls`, each with `config.json` and `generator.safetensors`, to compare them here."""
 
-FOOTER = """**What it knows:** flowers, one to a picture, by their colours, petals and centers. Whatever else you ask
-for comes out as a flower.
+FOOTERS = {
+    "oxford102": """**What it knows:** flowers, one to a picture, by their colours, petals and centers. Whatever else
+you ask for comes out as a flower.
 
 **Data and terms:** the bundled weights were trained on the photographs of
 [Oxford-102 Flowers](https://www.robots.ox.ac.uk/~vgg/data/flowers/102/), which are for research use, with the captions
-of Reed et al. Use the weights and their pictures for research and learning, too."""
+of Reed et al. Use the weights and their pictures for research and learning, too.""",
+    "": """**What it knows:** what it was trained on. Whatever else you ask for comes out as that.
+
+**Data and terms:** the card of these weights, their README.md, tells where they come from and what they may be used
+for.""",
+}
 
 # Runs in the browser before each drawing: a short new seed if one is wanted, and the large view closes.
 NEXT_SEED = """(seed, renew) => [
@@ -156,7 +163,7 @@ WORDS = """<p class="sentence">${(() => { SAFE
     return (value ?? []).map(w => `<mark style="--weight: ${w.weight}">${safe(w.word)}</mark>`).join(" ");
 })()}</p><ol class="cards">${(() => { SAFE
     return (value ?? []).map(w => `<li style="--weight: ${w.weight}">
-        <img src="${safe(w.image.url)}" width="64" height="64" alt="The flower painted without ${safe(w.word)}">
+        <img src="${safe(w.image.url)}" width="64" height="64" alt="Painted without ${safe(w.word)}">
         <span class="bar" aria-hidden="true"></span>
         <span>without <b>${safe(w.word)}</b></span> <small>${(100 * w.change).toFixed(1)}% changes</small>
     </li>`).join("");
@@ -279,8 +286,9 @@ def build(shelf: Shelf) -> gr.Blocks:
     """The page for a shelf of models, every tab's first pictures already drawn by its own."""
     endpoints = Endpoints(shelf)
     synth = shelf.own
-    with gr.Blocks(title="Flowers from a sentence", analytics_enabled=False) as page:
-        gr.Markdown(HEADER.format(size=synth.config.model.image_size), elem_id="header")
+    title = f"{endpoints.thing.title()}s from a sentence"
+    with gr.Blocks(title=title, analytics_enabled=False) as page:
+        gr.Markdown(endpoints.worded(HEADER), elem_id="header")
         model = gr.Dropdown(
             endpoints.choices, value=synth.name, label="Model", info=PICKER + ANY_MODEL * shelf.strangers,
             filterable=shelf.strangers, allow_custom_value=shelf.strangers, elem_id="model",
@@ -303,7 +311,7 @@ def build(shelf: Shelf) -> gr.Blocks:
             grid_tab(endpoints, model)
             explain_tab(endpoints, model)
             compare_tab(endpoints)
-        gr.Markdown(FOOTER, elem_id="footer")
+        gr.Markdown(FOOTERS.get(synth.config.data, FOOTERS[""]), elem_id="footer")
     return page.queue(max_size=MAX_WAITING, api_open=False)
 
 
@@ -314,7 +322,7 @@ def generate_tab(endpoints: "Endpoints", model: gr.Dropdown, chosen: Dependency)
     with gr.Tab("Generate"), gr.Row():
         with gr.Column(scale=5, min_width=300):
             caption = gr.Textbox(
-                examples[0], label="Caption", placeholder=EXAMPLES[0], lines=1, max_lines=4, elem_id="caption"
+                examples[0], label="Caption", placeholder=examples[0], lines=1, max_lines=4, elem_id="caption"
             )
             note = gr.Markdown(f"{len(examples[0])} of {MAX_CHARACTERS} characters", elem_id="note")
             button = gr.Button("Draw", variant="primary", elem_classes="draw")
@@ -362,9 +370,9 @@ def generate_tab(endpoints: "Endpoints", model: gr.Dropdown, chosen: Dependency)
 
 def interpolate_tab(endpoints: "Endpoints", model: gr.Dropdown, chosen: Dependency) -> None:
     """Between two captions and two seeds: live, as a strip, as an animation."""
-    one, other = endpoints.examples[1], endpoints.examples[3]  # as a rule of different colours
+    one, other = endpoints.example(1), endpoints.example(3)  # as a rule of different colours
     with gr.Tab("Interpolate"):
-        gr.Markdown(INTERPOLATE, elem_classes="lead")
+        gr.Markdown(endpoints.worded(INTERPOLATE), elem_classes="lead")
         with gr.Row():
             with gr.Column(scale=4, min_width=280):
                 caption_a = gr.Textbox(one, label="First caption", lines=2, max_lines=4)
@@ -377,7 +385,7 @@ def interpolate_tab(endpoints: "Endpoints", model: gr.Dropdown, chosen: Dependen
                     reset = gr.Button("Reset sliders", size="sm", min_width=100)
             with gr.Column(scale=3, min_width=280):
                 first = endpoints.synth.blend(one, other, 0, LONE_SEED)
-                picture = image(first, "The flower between the captions and seeds", elem_id="live")
+                picture = image(first, "The picture between the captions and seeds", elem_id="live")
                 amount = gr.Slider(0, 1, 0, step=0.01, label="From the first caption to the second")
                 noise_amount = gr.Slider(0, 1, 0, step=0.01, label="From the first seed to the second")
                 refusal = gr.Markdown("", elem_classes="refusal")
@@ -431,9 +439,9 @@ def style_tab(endpoints: "Endpoints", model: gr.Dropdown) -> None:
         if not endpoints.synth.has_style:
             gr.Markdown(NO_STYLE, elem_classes="lead")
             return
-        gr.Markdown(STYLE, elem_classes="lead")
+        gr.Markdown(endpoints.worded(STYLE), elem_classes="lead")
         photos = endpoints.synth.photos
-        own = caption_of(photos[0]) or EXAMPLES[0] if photos else EXAMPLES[0]
+        own = (caption_of(photos[0]) if photos else "") or endpoints.example(0)
         captions = "\n".join(endpoints.examples[: MAX_CAPTIONS - 2])
         with gr.Row():
             with gr.Column(scale=2, min_width=280):
@@ -478,7 +486,7 @@ def grid_tab(endpoints: "Endpoints", model: gr.Dropdown) -> None:
                 button = gr.Button("Draw the grid", variant="primary", elem_classes="draw")
         first = endpoints.grid(captions, FIRST_SEED, FIRST_COLUMNS)
         grid = image(
-            first, "A row of flowers for each caption, a column for each seed", elem_id="grid", elem_classes=[]
+            first, "A row of pictures for each caption, a column for each seed", elem_id="grid", elem_classes=[]
         )
 
     button.click(
@@ -489,14 +497,14 @@ def grid_tab(endpoints: "Endpoints", model: gr.Dropdown) -> None:
 
 def explain_tab(endpoints: "Endpoints", model: gr.Dropdown) -> None:
     """What each word does to a picture, and what D thinks of it."""
-    first = endpoints.examples[4]
+    first = endpoints.example(4)
     shown, effects, scores = endpoints.explain(first, LONE_SEED)
     with gr.Tab("Explain"):
         with gr.Row():
             with gr.Column(scale=2, min_width=240):
-                picture = image(shown, "The flower of the whole sentence", elem_id="whole")
+                picture = image(shown, "The picture of the whole sentence", elem_id="whole")
             with gr.Column(scale=5, min_width=280):
-                gr.Markdown(EXPLAIN, elem_classes="lead")
+                gr.Markdown(endpoints.worded(EXPLAIN), elem_classes="lead")
                 caption = gr.Textbox(first, label="Caption", lines=1, max_lines=4)
                 with gr.Row():
                     seed = seed_box("Seed", LONE_SEED, min_width=140)
@@ -514,7 +522,7 @@ def explain_tab(endpoints: "Endpoints", model: gr.Dropdown) -> None:
 
 def compare_tab(endpoints: "Endpoints") -> None:
     """The four ways to train on the same caption and noise."""
-    variants, first_caption = endpoints.synth.variants, endpoints.examples[5]  # its colour tells the variants apart
+    variants, first_caption = endpoints.synth.variants, endpoints.example(5)  # its colour tells the variants apart
     with gr.Tab("Compare"):
         if not variants:
             gr.Markdown(NO_VARIANTS, elem_classes="lead")
@@ -599,7 +607,22 @@ class Endpoints:
 
     def __init__(self, shelf: Shelf):
         self.shelf, self.synth, self.model = shelf, shelf.own, shelf.find
-        self.examples = list(dict.fromkeys([*self.synth.examples, *EXAMPLES]))[:NUM_EXAMPLES]
+        own = self.synth.examples
+        known = (*own, *EXAMPLES) if self.thing == "flower" or not own else own
+        self.examples = list(dict.fromkeys(known))[:NUM_EXAMPLES]
+
+    @property
+    def thing(self) -> str:
+        """What the page's own model paints, in one word."""
+        return THINGS.get(self.synth.config.data, "picture")
+
+    def example(self, number: int) -> str:
+        """One of the examples; after the last comes the first."""
+        return self.examples[number % len(self.examples)]
+
+    def worded(self, text: str) -> str:
+        """A text of the page about what its model paints."""
+        return text.format(thing=self.thing, Things=f"{self.thing.title()}s", size=self.synth.config.model.image_size)
 
     @property
     def choices(self) -> list[tuple[str, str]]:
@@ -629,7 +652,7 @@ class Endpoints:
 
     @one_sentence()
     def generate(self, caption: str, seed: int, count: int, model: str = "") -> Pictures:
-        """Draw `count` pictures of a flower, with the seeds `seed`, `seed` + 1 and so on.
+        """Draw `count` pictures of a caption, with the seeds `seed`, `seed` + 1 and so on.
 
         The same caption and seed give the same picture. Each is a PNG whose text field
         `parameters` tells caption, seed and model.
@@ -650,11 +673,11 @@ class Endpoints:
     def interpolate(
         self, caption_a: str, caption_b: str, walk: str, seed: int, to_seed: int, steps: int, model: str = ""
     ) -> Pictures:
-        """Draw the way from one flower to another in `steps` pictures, the ends included.
+        """Draw the way from one picture to another in `steps` pictures, the ends included.
 
         Parameters:
-            caption_a: description of the first flower, in English, at most 201 characters
-            caption_b: description of the last flower
+            caption_a: description of the first picture, in English, at most 201 characters
+            caption_b: description of the last picture
             walk: "sentences" from caption to caption with the noise of `seed`, "seeds" from the noise of `seed` to
                 that of `to_seed` with `caption_a`, "both" at once
             seed: whole number from 0 to 4294967295
@@ -674,12 +697,12 @@ class Endpoints:
 
     @one_sentence()
     def transfer_style(self, photo: dict, caption: str, captions: str, model: str = "") -> Pictures:
-        """Paint flowers in the style of a photograph: turned, sized and set before a background like there.
+        """Paint captions in the style of a photograph: turned, sized and set before a background like there.
 
         Parameters:
-            photo: a photograph of a flower; its middle square is what the model sees
+            photo: a photograph; its middle square is what the model sees
             caption: a description of the photograph, in English, at most 201 characters
-            captions: descriptions of the flowers to paint, one a line, at most 8
+            captions: descriptions of what to paint, one a line, at most 8
             model: who paints, as a picture's `parameters` name it; it must have a style encoder
         Returns:
             the square that the model sees, what it paints of the photograph's own caption, and each of `captions`
@@ -699,7 +722,7 @@ class Endpoints:
 
     @one_sentence()
     def explain(self, caption: str, seed: int, model: str = "") -> tuple[str, list[dict], list[dict]]:
-        """Show which words of a caption matter, by painting the flower without each of them.
+        """Show which words of a caption matter, by painting the picture without each of them.
 
         Parameters:
             caption: a description in English of two words or more, at most 201 characters

@@ -120,6 +120,8 @@ class SnapshotConfig:
     def __post_init__(self):
         if not isinstance(self.name, str) or not re.fullmatch(r"[\w.+-][\w.+ -]{0,79}", self.name):
             raise ValueError(f"name is {self.name!r}; give up to 80 letters, digits and . _ + -.")
+        if not isinstance(self.training, dict):
+            raise ValueError(f"training is {self.training!r}; it must be a table.")
         if not all(isinstance(caption, str) for caption in self.examples):
             raise ValueError("examples must be a list of captions.")
         if self.variant not in VARIANTS:
@@ -129,6 +131,11 @@ class SnapshotConfig:
                 f"model.text_size is {self.model.text_size} but text_encoder.text_size is "
                 f"{self.text_encoder.text_size}; they must be equal."
             )
+
+    @property
+    def data(self) -> str:
+        """Name of the data set that was learnt from, as `training.data` has it; empty if that is not told."""
+        return str(self.training.get("data", ""))
 
     @property
     def title(self) -> str:

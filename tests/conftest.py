@@ -48,6 +48,7 @@ def snapshot(tmp_path_factory) -> Path:
         model=ModelConfig(generator_channels=8, discriminator_channels=8),
         text_encoder=TextEncoderConfig(first_channels=32, channels=32),
         examples=EXAMPLES,
+        training={"data": "synthetic"},
     )
     write_snapshot(folder, config, bold(config), CharCnnRnn(config.text_encoder), Discriminator(config.model))
     return folder

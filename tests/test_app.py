@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import anyio
@@ -26,8 +27,10 @@ import app
 from t2i import Synthesizer
 from t2i.photos import to_square
 from t2i.shelf import Shelf
+from t2i.snapshot import CONFIG, read_config
 from t2i.synthesizer import MAX_SEED
 from t2i.text import clean_caption
+from training.state import write_json
 
 OTHER = "a blue flower with five petals"
 PICTURES = "list[dict(image: filepath, caption: str | None) | dict(video: filepath, caption: str | None)]"
@@ -410,6 +413,18 @@ def test_variants_draw_the_same_caption_and_noise_each_by_itself(synth):
         assert [text for _, text in shown] == ["seed 7", "seed 8", "seed 9", "seed 10"]
         expected = synth.variants[variant].generate(CAPTION, range(7, 11))
         assert pixels([opened(file) for file, _ in shown]) == pixels(expected)
+
+
+def test_the_page_speaks_of_what_its_model_learnt_from(full_snapshot, tmp_path):
+    folder = shutil.copytree(full_snapshot, tmp_path / "birds")
+    config = replace(read_config(folder), training={"data": "cub"}, examples=("a small red bird",))
+    write_json(folder / CONFIG, config.to_json())
+    with serve(folder, tmp_path) as address:
+        page = httpx.get(f"{address}/config").json()
+    shown = str([block["props"] for block in page["components"]])
+    shown = re.sub("red.flower.on.green", "", shown)  # its photograph's name
+    assert page["title"] == "Birds from a sentence"
+    assert not re.findall(".{0,40}flower.{0,40}", shown, re.IGNORECASE)
 
 
 def test_no_other_host_is_configured(address):

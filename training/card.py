@@ -51,7 +51,7 @@ def write_card(
     `command`, and `evaluation` (the figures of training.evaluate). `samples` are the captions of samples.png
     from the top (None: there is no such picture), `repo` is where the model is published.
     """
-    data = facts.get("data") or config.training.get("data")
+    data = facts.get("data") or config.data
     parts = [
         front_matter(config, data, facts.get("evaluation")) + f"\n# {config.name}",
         opening(config),

@@ -68,7 +68,7 @@ def demo_of(
     space: str, repo: str, commit: str | None, folder: Path, config: SnapshotConfig, private: bool
 ) -> Publication:
     """The Space that shows a published model; all that lies in it is ours."""
-    data = read_facts(folder).get("data") or config.training.get("data")
+    data = read_facts(folder).get("data") or config.data
     files = space_files(repo, commit or UNKNOWN, weights_of(folder), config, data, private)
     return Publication(space, "space", files, ("*",))
 
