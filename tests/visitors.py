@@ -169,7 +169,7 @@ async def asked(bench: Bench) -> Row:
     counts = ", ".join(f"{count} x {status}" for status, count in statuses.most_common())
     result = f"{sent:.0f}/s sent: {counts}; p50/p95/max of the 200s {spread(tally.seconds)} s"
     measure = f"GET {rate:g}/s for {bench.options.seconds:g} s"
-    kept = sent > 0.95 * rate
+    kept = sent * bench.options.patience > 0.95 * rate
     faults = (*tally.told(), *([] if kept else ["the script could not keep the rate"]))
     return Row(measure, result, "only 200, 304, 503 with Retry-After", bool(tally.seconds) and not faults, faults)
 
