@@ -12,6 +12,8 @@ from torch import Tensor
 
 MAX_PIXELS = 32_000_000
 FEWER = {"AVIF": 20_000_000, "WEBP": 12_000_000, "JPEG2000": 10_000_000}  # their decoders take several times the memory
+MAX_SCANS = 100  # of a JPEG; a progressive one has about ten, and each is a walk over all its pixels
+SCAN, END = b"\xff\xda", b"\xff\xd9"  # markers in a JPEG
 DRAFTED = 128_000_000  # of a camera's ordinary JPEG, which is decoded smaller
 MAX_SIDE = 30_000
 ENOUGH = 1_000_000  # pixels to go on with: more take memory and show nothing at 64 or 128
@@ -47,12 +49,30 @@ def _decode(file: str | Path | BinaryIO) -> Image.Image:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about sizes, which are measured here, and about odd metadata
         with Image.open(file, formats=FORMATS) as image:
-            drafted = image.format == "JPEG" and not image.info.get("progressive")
+            scans = num_scans(image.fp) if image.format == "JPEG" else 0
+            if scans > MAX_SCANS:
+                raise OSError("too many scans")
+            drafted = scans == 1  # more are decoded in full size
             most = DRAFTED if drafted else FEWER.get(image.format, MAX_PIXELS)
             if image.width * image.height > most or max(image.size) > MAX_SIDE:
                 raise Image.DecompressionBombError
             image.draft("RGB", (1024, 1024))  # a large JPEG is decoded smaller
             return ImageOps.exif_transpose(shrunk(image))
+
+
+def num_scans(file: BinaryIO) -> int:
+    """Scans of the first picture in a JPEG file, which is then read from where it was."""
+    place = file.tell()
+    file.seek(0)
+    data, start = file.read(), 2
+    file.seek(place)
+    while data[start + 1 : start + 2] != SCAN[1:]:  # segments before the first scan, whose data may look like scans
+        length = int.from_bytes(data[start + 2 : start + 4])
+        if data[start : start + 1] != b"\xff" or length < 2:
+            return 0
+        start += 2 + length
+    end = data.find(END, start)
+    return data.count(SCAN, start, end if end > 0 else len(data))
 
 
 def shrunk(image: Image.Image) -> Image.Image:

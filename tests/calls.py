@@ -5,7 +5,7 @@ import math
 import re
 from urllib.parse import quote
 
-from bench import ROOT, Bench, Row, attacked, is_sentence
+from bench import ROOT, Bench, Row, attacked
 from forgeries import ELSEWHERE, OTHER, leaks, picture
 from wire import Lost, Outcome
 
@@ -161,10 +161,8 @@ async def measure_calls(bench: Bench) -> list[Row]:
                 continue
             if fault := leaks(found.answer):
                 faults.append(f"{name}: POST {where}: {fault}")
-            elif found.data is None and found.answer.status == 200 and not is_sentence(found.error):
-                faults.append(f"{name}: POST {where}: the event ends in {str(found.error)[:300]!r}")
             elif re.search("root:x:|def build", str(found.data)):
                 faults.append(f"{name}: POST {where}: a file's contents")
         return f"{len(calls)} calls", faults
 
-    return [await attacked(bench, "malformed calls", "no 5xx, errors that tell", attack)]
+    return [await attacked(bench, "malformed calls", "no 5xx, no file's contents", attack)]

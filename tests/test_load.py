@@ -17,6 +17,8 @@ BEHAVIOUR = (  # rows that hold on any machine, however slow
     "HTML injection",
     "20 large bodies",
     "forged PNG text",
+    "malformed calls",
+    "image bombs",
     "files removed",
     "SIGTERM under way",
     "fuzz",
@@ -26,8 +28,6 @@ OTHERS = (
     "at once: 8 visitors for 2 s",
     "at once: GET 20/s for 2 s",
     "memory over 200 pictures",
-    "image bombs",
-    "malformed calls",
     "peak memory over everything",
 )
 BRIEF = ("--seconds", "2", "--visitors", "8", "--rate", "20", "--pictures", "200", "--small", "--patience", "5")

@@ -2,6 +2,7 @@
 
 import io
 import struct
+import time
 import zlib
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from t2i.photos import open_photo, to_pixels, to_rgb, to_square
+from t2i.photos import num_scans, open_photo, to_pixels, to_rgb, to_square
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 ORIENTATION = 0x0112
@@ -125,8 +126,25 @@ def test_no_kind_of_file_may_have_more_pixels_than_its_decoder_has_memory_for(ki
         open_photo(file)
 
 
+def test_a_jpeg_of_thousands_of_scans_is_refused_at_once():
+    data = encoded(Image.new("L", (3000, 3000)), "JPEG", progressive=True).getvalue()
+    last = data.rindex(b"\xff\xda")
+    start = time.monotonic()
+    with pytest.raises(ValueError, match="is damaged or cut short"):
+        open_photo(io.BytesIO(data[:last] + data[last:-2] * 5000 + data[-2:]))
+    assert time.monotonic() - start < 1
+    assert open_photo(io.BytesIO(data)).mode == "RGB"
+
+
 def test_a_cameras_jpeg_may_have_a_hundred_million_pixels():
-    assert max(open_photo(encoded(Image.new("L", (12_000, 9_000)), "JPEG")).size) < 4000
+    exif = b"Exif\0\0" + encoded(halves(), "JPEG").getvalue()  # as if with a small picture in it
+    assert max(open_photo(encoded(Image.new("L", (12_000, 9_000)), "JPEG", exif=exif)).size) < 4000
+
+
+def test_scans_are_those_of_the_first_picture():
+    jpeg, progressive = (encoded(halves(), "JPEG", progressive=value) for value in (False, True))
+    assert num_scans(jpeg) == 1 and num_scans(progressive) == 10 and num_scans(io.BytesIO(b"\xff\xd8\xff")) == 0
+    assert num_scans(io.BytesIO(jpeg.getvalue() + progressive.getvalue())) == 1
 
 
 def test_a_photo_may_be_a_path_or_its_name(tmp_path):
