@@ -209,6 +209,9 @@ def test_what_has_not_changed_is_not_sent_again_and_what_is_gone_is_deleted(hub,
 def test_a_private_model_is_for_its_owner_alone(hub, run, tmp_path):
     publish.main([str(run), REPO, "--private", "--space", SPACE])
     assert hub.repos["model", REPO].private and hub.repos["space", SPACE].private
+    before = len(hub.repos["space", SPACE].commits)
+    assert f"{REPO} is private, and its Space would show its weights" in refused(run, REPO, "--space", "us/open")
+    assert ("space", "us/open") not in hub.repos and len(hub.repos["space", SPACE].commits) == before
     with pytest.raises(RepositoryNotFoundError):
         snapshot_download(REPO, token=False, cache_dir=tmp_path / "theirs")
     ours = snapshot_download(REPO, cache_dir=tmp_path / "ours")

@@ -19,7 +19,7 @@ from training.card import CARD, EVALUATION, SAMPLES, read_facts, write_card
 from training.demo import space_files
 from training.drawing import SAMPLE_SEEDS, draw_samples
 from training.options import run_script
-from training.upload import Publication, check_name, check_token, send
+from training.upload import Publication, check_name, check_token, is_private, send
 
 NEVER = ("*.pt", "*.tmp", ".*", "*/.*")  # states, what a write left half done, hidden files
 OWNED = (*FILES, CARD, SAMPLES, EVALUATION)
@@ -95,6 +95,8 @@ def publish(folder: Path, repo: str, space: str | None, private: bool, branch: s
         for publication in filter(None, (model, demo)):
             print_plan(publication)
         return
+    if space and not private and is_private(repo):
+        raise ValueError(f"{repo} is private, and its Space would show its weights to all; add --private for both.")
     commit = send(model, f"Publish {synthesizer.name}", private, branch)
     print(f"Published {synthesizer.name}: {commit.repo_url} at commit {commit.oid}")
     print(f"Use it: T2I_WEIGHTS={repo}@{commit.oid} python app.py")

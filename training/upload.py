@@ -51,6 +51,13 @@ def check_token() -> None:
         raise ValueError("There is no token to publish with; log in with `hf auth login` or set HF_TOKEN.")
 
 
+def is_private(repo: str) -> bool:
+    """Whether there is a model of that name that only its owner sees."""
+    with explained(repo):
+        wait_at_most(PATIENCE)
+        return HfApi().repo_exists(repo) and bool(HfApi().model_info(repo).private)
+
+
 def send(publication: Publication, message: str, private: bool = False, branch: str | None = None) -> CommitInfo:
     """Make the repository if it is not there, and bring it up to date in one commit: all of it or nothing.
 
