@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from app_server import ROOT
 from hub_server import Fault, HubServer
 
 from t2i.shelf import Shelf
@@ -50,7 +51,7 @@ def run(hub, snapshot, tmp_path):
         own = {"HF_ENDPOINT": hub.endpoint, "HF_HOME": str(tmp_path / "hf"), "TMPDIR": str(temporary)}
         command = [sys.executable, "-c", START + lines, str(snapshot), *["strangers"] * strangers]
         environment = os.environ | own | {"HF_HUB_DISABLE_XET": "1"} | more
-        ran = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120)
+        ran = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=ROOT, timeout=120)
         assert ran.returncode == 0, ran.stderr
         return ran.stdout.strip().splitlines()
 
@@ -144,3 +145,30 @@ def test_the_folder_of_a_broken_model_is_not_told_to_visitors(run, hub, tmp_path
     hub.repos["model", "them/model1"].add_folder("main", broken)
     (told,) = run('print(told(shelf.wait, "them/model1"))', strangers=True)
     assert told.startswith("ValueError: them/model1/generator.safetensors is missing") and str(tmp_path) not in told
+
+
+def test_the_environment_says_what_is_offered(run, snapshot):
+    lines = run(
+        "shelf = Shelf.from_environment()\nprint(shelf.own.name.split('@')[0], shelf.allowed, shelf.strangers)",
+        T2I_WEIGHTS="us/flowers",
+        T2I_MODELS="them/model1, them/model2@v1\n",
+        T2I_ANY_MODEL="1",
+    )
+    assert lines == ["tiny ('them/model1', 'them/model2@v1') True"]
+
+
+def test_the_bundled_model_stands_in_for_one_that_can_not_be_had(run, hub):
+    code = """
+from contextlib import redirect_stderr
+with redirect_stderr(sys.stdout):
+    shelf = Shelf.from_environment()
+print(shelf.own.name == Synthesizer.from_pretrained("weights").name, shelf.allowed)
+"""
+    lines = run(code, T2I_WEIGHTS="us/gone@v1")
+    assert lines == [
+        "t2i: The Hub has no us/gone, or it is private; check the name or set HF_TOKEN. "
+        "Until then the bundled model draws.",
+        "True ('us/gone@v1',)",
+    ]
+    (told,) = run('print(told(Shelf.from_environment), "from_environment")', T2I_WEIGHTS="no-folder")
+    assert told.startswith("ValueError: There is no folder no-folder")
