@@ -44,6 +44,7 @@ from t2i.synthesizer import MAX_SEED, consecutive_seeds
 from t2i.text import MAX_CHARACTERS, clean_caption
 
 MAX_WAITING = 256  # events in the queue; who comes after them is asked to come again
+MAX_SESSIONS = 100  # visits that gradio remembers, with 200 kB each; the page keeps nothing there
 MAX_UPLOAD = 16_000_000  # bytes of a photograph
 BODIES = {  # bytes of a request: an upload with its wrapping, a photograph in a tool call as base64, and captions
     "/gradio_api/upload": MAX_UPLOAD + 100_000,
@@ -999,6 +1000,7 @@ def serve(page: gr.Blocks, shelf: Shelf) -> None:
         max_file_size=MAX_UPLOAD,
         enable_monitoring=False,
         run_history=False,
+        state_session_capacity=MAX_SESSIONS,
         mcp_server=True,
         app_kwargs={"routes": [text_route(shelf.own)], "middleware": [Middleware(Guard, limits=BODIES)]},
         footer_links=["api", "settings"],
