@@ -1009,6 +1009,13 @@ def serve(page: gr.Blocks, shelf: Shelf) -> None:
     page.server.config.http_protocol_class = impatient(page.server.config.http_protocol_class)
 
 
+def forget_deleted(page: gr.Blocks) -> None:
+    """Take files that are gone from the lists that gradio keeps for ever."""
+    for block in page.blocks.values():
+        files = getattr(block, "temp_files", set())
+        files -= {file for file in tuple(files) if not Path(file).exists()}
+
+
 def main() -> None:
     """Load the weights and serve until told to stop.
 
@@ -1033,7 +1040,7 @@ def main() -> None:
         clock.append(time.perf_counter())
         serve(page, shelf)
         clock.append(time.perf_counter())
-        keep_tidy(folder, keep_seconds)
+        keep_tidy(folder, keep_seconds, partial(forget_deleted, page))
         names = ("weights", "first pictures", "server")
         parts = ", ".join(f"{name} {after - before:.1f} s" for name, (before, after) in zip(names, pairwise(clock)))
         print(f"Started in {clock[-1] - clock[0]:.1f} s after the imports: {parts}", flush=True)

@@ -7,7 +7,7 @@ import signal
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Set
+from collections.abc import Callable, Iterator, Set
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from uvicorn import Server
 
 KEEP_SECONDS = 3600  # for generated and uploaded files
 M_ARENA_MAX = -8  # of mallopt(3)
+TIDY_SECONDS = 20  # at most, between two rounds
 STOP_SECONDS = 8  # for running requests at the end; container hosts wait for ten
 
 
@@ -45,14 +46,20 @@ def own_folder() -> Iterator[Path]:
         yield Path(folder)
 
 
-def keep_tidy(folder: Path, seconds: float) -> None:
-    """From now on delete files that are older than so many seconds; those that lie there already stay."""
+def keep_tidy(folder: Path, seconds: float, then: Callable[[], None] = lambda: None) -> None:
+    """From now on delete files that are older than so many seconds; those that lie there already stay.
+
+    After each round `then` is called, and memory that was freed goes back to the system.
+    """
     spared = {file for file in folder.rglob("*") if file.is_file()}
 
     def tidy() -> None:
         while True:
-            time.sleep(seconds / 12)
+            time.sleep(min(seconds / 12, TIDY_SECONDS))
             delete_old(folder, seconds, spared)
+            then()
+            with suppress(OSError, AttributeError):  # another C library than glibc
+                ctypes.CDLL("libc.so.6").malloc_trim(0)
 
     threading.Thread(target=tidy, name="tidy", daemon=True).start()
 
@@ -81,7 +88,7 @@ def allow_open_files(number: int = 65_536) -> None:
 
 def share_heaps(number: int = 2) -> None:
     """Threads share so many heaps; glibc gives many threads one each, and each keeps what it once held."""
-    with suppress(OSError, AttributeError):  # another C library
+    with suppress(OSError, AttributeError):  # another C library than glibc
         ctypes.CDLL("libc.so.6").mallopt(M_ARENA_MAX, number)
 
 
