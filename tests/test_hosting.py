@@ -2,7 +2,9 @@
 
 import asyncio
 import hashlib
+import json
 import os
+import re
 import resource
 import shutil
 import signal
@@ -16,6 +18,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
+from urllib.parse import urlsplit
 
 import pytest
 from conftest import ROOT
@@ -323,3 +326,40 @@ def test_as_many_connections_as_the_system_lets():
         assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == 512
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, limit)
+
+
+DOCKERFILE = (ROOT / "Dockerfile").read_text().replace("\\\n", "")
+
+
+def instructions(name: str) -> list[str]:
+    """What follows each instruction of that name in the Dockerfile, in order."""
+    return re.findall(rf"^{name} (.+)$", DOCKERFILE, re.MULTILINE)
+
+
+def test_the_container_does_not_run_as_root_and_gets_the_signal():
+    (user,) = instructions("USER")
+    assert user.isdigit() and int(user) > 0
+    (command,) = instructions("CMD")
+    assert json.loads(command) == ["python", "app.py"]  # by no shell, which would keep the signal to itself
+
+
+def test_the_container_holds_what_the_page_needs_and_no_more():
+    copied = {source.rstrip("/") for line in instructions("COPY") for source in line.split()[:-1]}
+    assert copied == {"app.py", "t2i", "weights", "requirements.txt", "LICENSE"}
+    assert all((ROOT / source).exists() for source in copied)
+    first, *others = (ROOT / ".dockerignore").read_text().split()
+    assert first == "*" and {line[1:] for line in others if line.startswith("!")} == copied
+    packages, code = DOCKERFILE.index("RUN pip install"), DOCKERFILE.index("app.py /app/")
+    assert packages < code  # so that another page does not mean other packages
+
+
+def test_the_containers_health_is_that_of_the_page(address):
+    command = re.search(r"^HEALTHCHECK .*? CMD (.+)$", DOCKERFILE, re.MULTILINE)[1]
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        ports = {urlsplit(address).port: 0, free.getsockname()[1]: 1}
+    for port, status in ports.items():
+        values = {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "GRADIO_SERVER_PORT": str(port),
+                  "http_proxy": "http://127.0.0.1:9"}  # fmt: skip
+        done = subprocess.run(["sh", "-c", command], env=values, capture_output=True, text=True, timeout=20)
+        assert done.returncode == status, done.stderr
