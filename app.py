@@ -34,6 +34,7 @@ from t2i.hosting import (
     seconds_to_keep,
     serve_until_stopped,
     share_heaps,
+    stop_signal,
 )
 from t2i.images import labelled_grid, parameters_text, read_model, read_parameters, save_png
 from t2i.interpolation import steps_between
@@ -1025,6 +1026,7 @@ def main() -> None:
     `$GRADIO_SERVER_PORT` apply.
     """
     torch.set_num_threads(1)  # for one small picture a second thread gains little, and waits long on a busy machine
+    stop = stop_signal()
     allow_open_files()
     share_heaps()
     declare_gpu()
@@ -1044,7 +1046,7 @@ def main() -> None:
         names = ("weights", "first pictures", "server")
         parts = ", ".join(f"{name} {after - before:.1f} s" for name, (before, after) in zip(names, pairwise(clock)))
         print(f"Started in {clock[-1] - clock[0]:.1f} s after the imports: {parts}", flush=True)
-        serve_until_stopped(page.server, page.server.thread)
+        serve_until_stopped(page.server, page.server.thread, stop)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ GRADIO, MISFIT = (
 )
 RETRY_AFTER = b"2"  # seconds
 HEAD_SECONDS, REQUEST_SECONDS = 10, 120  # until the head of a request is there, and all of it
+LOOK_SECONDS = 1  # between two looks at a connection
 logger = logging.getLogger(__name__)
 
 
@@ -103,7 +104,7 @@ def impatient(protocol: type[asyncio.Protocol]) -> type[asyncio.Protocol]:
             loop = asyncio.get_running_loop()
             awaited, since = None, loop.time()
             while True:
-                await asyncio.sleep(1)
+                await asyncio.sleep(LOOK_SECONDS)
                 cycle = self.cycle
                 at_rest = cycle is None or cycle.response_complete
                 whole = not at_rest and not cycle.more_body

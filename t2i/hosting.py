@@ -92,13 +92,18 @@ def share_heaps(number: int = 2) -> None:
         ctypes.CDLL("libc.so.6").mallopt(M_ARENA_MAX, number)
 
 
-def serve_until_stopped(server: Server, thread: threading.Thread) -> None:
-    """Wait for SIGTERM or SIGINT; then no request is accepted any more, and those that run have some seconds."""
+def stop_signal() -> threading.Event:
+    """What SIGTERM sets from now on, so that a start, too, comes to an orderly end."""
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    while thread.is_alive() and not stop.wait(0.5):
-        pass
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    return stop
+
+
+def serve_until_stopped(server: Server, thread: threading.Thread, stop: threading.Event) -> None:
+    """Wait for `stop` or SIGINT; then no request is accepted any more, and those that run have some seconds."""
+    signal.signal(signal.SIGINT, lambda *_: stop.set())
+    while thread.is_alive() and not stop.is_set():  # its wait() holds a lock that the handler needs, in this thread
+        thread.join(0.2)
     server.config.timeout_graceful_shutdown = STOP_SECONDS
     server.should_exit = True
     thread.join(STOP_SECONDS + 1)
