@@ -35,6 +35,7 @@ async def slowly(bench: Bench) -> int | str:
         reader, writer = await bench.client.connect()
         for byte in request:
             writer.write(bytes([byte]))
+            await writer.drain()  # raises once the server has closed
             await asyncio.sleep(bench.hold / len(request))
         async with asyncio.timeout(bench.hold + 10):
             status = (await read_answer(reader)).status
