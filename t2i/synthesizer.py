@@ -1,13 +1,13 @@
 """The one public entry: captions and seeds in, pictures out."""
 
 from collections.abc import Sequence
-from functools import cached_property, lru_cache
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
-from threading import Lock
 
 import torch
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import normalize, pad
 
 from t2i.config import MAX_SEED, SnapshotConfig
@@ -62,7 +62,6 @@ class Synthesizer:
         self._style_encoder = style_encoder and style_encoder.eval().to(self.device)
         self._discriminator = discriminator and discriminator.eval().to(self.device)
         self._folder = folder
-        self._turn = Lock()
         self._embed = lru_cache(REMEMBERED)(self._embed)
 
     @classmethod
@@ -240,10 +239,9 @@ class Synthesizer:
         """phi: captions to embeddings (N, text_size), float32 on the CPU; ValueError as in `generate`."""
         return torch.stack([self._embed(c) for c in ([captions] if isinstance(captions, str) else captions)])
 
-    @torch.inference_mode()
     def _embed(self, caption: str) -> Tensor:
         words = self._text_encoder.read([clean_caption(caption, keep_case=True)])
-        return self._text_encoder(words.to(self.device))[0].cpu()
+        return in_one_thread(self._text_encoder, words.to(self.device))[0].cpu()
 
     @torch.inference_mode()
     def generate_from(self, z: Tensor, phi: Tensor) -> list[Image.Image]:
@@ -258,14 +256,31 @@ class Synthesizer:
         return to_images(torch.cat(rows)) if rows else []
 
     def _draw(self, z: Tensor, phi: Tensor) -> Tensor:
-        with self._turn:
-            return self._generator(z, phi)
+        return in_one_thread(self._generator, z, phi)
 
     def noise(self, seed: int) -> Tensor:
         """z (z_size,) of a seed, drawn on the CPU from N(0, 1)."""
         if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed <= MAX_SEED:
             raise ValueError(f"The seed is {seed!r}; give a whole number from 0 to {MAX_SEED}.")
         return torch.randn(self.config.model.z_size, generator=torch.Generator().manual_seed(seed))
+
+
+@cache
+def _thread() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(1, "draw")
+
+
+def in_one_thread(network: nn.Module, *inputs: Tensor) -> Tensor:
+    """What a network answers in the thread where all networks run, one after another.
+
+    Convolutions keep working memory for each thread that has called them: megabytes, for forty of a server's.
+    """
+
+    @torch.inference_mode()
+    def answer() -> Tensor:
+        return network(*inputs)
+
+    return _thread().submit(answer).result()
 
 
 def consecutive_seeds(first: int, count: int) -> list[int]:
