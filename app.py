@@ -1040,9 +1040,9 @@ def main() -> None:
     with own_folder() as folder:
         page = build(shelf)
         clock.append(time.perf_counter())
+        keep_tidy(folder, keep_seconds, partial(forget_deleted, page))  # before visitors come: their files go
         serve(page, shelf)
         clock.append(time.perf_counter())
-        keep_tidy(folder, keep_seconds, partial(forget_deleted, page))
         names = ("weights", "first pictures", "server")
         parts = ", ".join(f"{name} {after - before:.1f} s" for name, (before, after) in zip(names, pairwise(clock)))
         print(f"Started in {clock[-1] - clock[0]:.1f} s after the imports: {parts}", flush=True)
