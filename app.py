@@ -833,7 +833,7 @@ class Endpoints:
         caption, seed = asked.get("caption", self.examples)[0], asked.get("seed", [str(FIRST_SEED)])[0]
         if not re.fullmatch("[0-9]{1,10}", seed) or int(seed) > MAX_SEED:
             raise ValueError(f"The link's seed is {seed[:20]!r}; it must be a whole number from 0 to {MAX_SEED}.")
-        model = asked.get("model", [self.synth.name])[0]
+        model = asked.get("model", [""])[0] or self.synth.name
         if self.shelf.offers(model):
             model = self.choose(model)
         else:
