@@ -65,14 +65,21 @@ def keep_tidy(folder: Path, seconds: float, then: Callable[[], None] = lambda: N
 
 
 def delete_old(folder: Path, seconds: float, spared: Set[Path] = frozenset()) -> None:
-    """Delete files that were written longer ago, and folders that they leave empty."""
-    oldest = time.time() - seconds
+    """Delete files that were written longer ago, and folders that they leave empty.
+
+    A new folder that is empty stays: somebody is about to write there.
+    """
+    oldest, left = time.time() - seconds, set()
     for path in sorted(folder.rglob("*"), reverse=True):  # what a folder holds comes before it
         with suppress(OSError):  # taken away or written to meanwhile
-            if path.is_dir():
+            old = path.stat().st_mtime < oldest
+            if path.is_dir() and (old or path in left):
                 path.rmdir()
-            elif path not in spared and path.stat().st_mtime < oldest:
+            elif path.is_file() and old and path not in spared:
                 path.unlink()
+            else:
+                continue
+            left.add(path.parent)
 
 
 def allow_open_files(number: int = 65_536) -> None:
