@@ -28,13 +28,14 @@ def _double(inputs: int, outputs: int) -> nn.ConvTranspose2d:
 
 
 class FromPixel(nn.ConvTranspose2d):
-    """A transposed convolution of one pixel; training computes it as a product, which costs a fifth."""
+    """A transposed convolution of one pixel, computed as a product: that takes a fifth of the time."""
 
     def forward(self, x: Tensor) -> Tensor:
-        if not self.training:
-            return super().forward(x)
-        weight = self.weight.permute(0, 2, 3, 1)  # channels last, as the weights and what comes of them lie
-        return (x.flatten(1) @ weight.flatten(1)).unflatten(1, weight.shape[1:]).permute(0, 3, 1, 2)
+        channels_last = not self.weight.is_contiguous()  # in training; what comes of weights lies as they do
+        weight = self.weight.permute(0, 2, 3, 1) if channels_last else self.weight
+        y = (x.flatten(1) @ weight.flatten(1)).unflatten(1, weight.shape[1:])
+        y = y.permute(0, 3, 1, 2) if channels_last else y
+        return y if self.bias is None else y + self.bias[:, None, None]
 
 
 class Bottleneck(nn.Module):

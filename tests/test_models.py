@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from t2i.config import ModelConfig, SnapshotConfig
-from t2i.models import Discriminator, Generator, StyleEncoder, count_parameters, fold_batch_norm
+from t2i.models import Discriminator, FromPixel, Generator, StyleEncoder, count_parameters, fold_batch_norm
 
 TINY = ModelConfig(generator_channels=8, discriminator_channels=8)
 
@@ -66,6 +66,16 @@ def test_folding_batch_norm_keeps_the_pictures():
         before = G(z, phi)
         torch.testing.assert_close(fold_batch_norm(G)(z, phi), before, atol=1e-5, rtol=0)
     assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in G.modules())
+
+
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("bias", [False, True])
+def test_the_first_layer_of_G_is_a_transposed_convolution(memory_format, bias):
+    torch.manual_seed(0)
+    layer, x = FromPixel(12, 8, 4, bias=bias).to(memory_format=memory_format), torch.randn(3, 12, 1, 1)
+    y = layer(x)
+    torch.testing.assert_close(y, torch.nn.ConvTranspose2d.forward(layer, x), atol=1e-5, rtol=1e-5)
+    assert y.is_contiguous(memory_format=memory_format)
 
 
 def test_config_travels_through_json():
