@@ -35,7 +35,7 @@ from t2i.snapshot import (
 )
 from t2i.text import clean_caption
 
-REMEMBERED = 1024  # captions whose embeddings are kept: 4 MB
+REMEMBERED = 128  # captions whose embeddings are kept; each pins a page of the heap that drawing works in
 
 
 class Synthesizer:
