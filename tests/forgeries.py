@@ -9,7 +9,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from wire import Answer, Lost, address_of, files_in
 
-SECRETS = (b"root:x:", b"def build(synth")  # of /etc/passwd and app.py
+SECRETS = (b"root:x:", b"def build(shelf")  # of /etc/passwd and app.py
 SCRIPT = "<img src=x onerror=alert(1)> a red flower"
 OTHER = "a blue flower with five petals"
 LARGEST_SEED = (1 << 32) - 1

@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import anyio
+import gradio as gr
 import httpx
 import pytest
 from app_server import BAD_CAPTIONS, CAPTION, ROOT, environment, serve
@@ -23,8 +24,8 @@ from mcp import ClientSession
 from mcp.client.streamable_http import streamable_http_client
 from PIL import Image
 
-import app
 from t2i import Synthesizer
+from t2i.page.endpoints import Endpoints
 from t2i.photos import to_square
 from t2i.shelf import Shelf
 from t2i.snapshot import CONFIG, read_config
@@ -351,7 +352,7 @@ def test_a_picture_has_a_plain_address(address, synth):
 
 @pytest.mark.parametrize("kind", ["mp4", "gif", "webp"])
 def test_an_animation_counts_its_frames_and_ends_in_a_file(synth, kind):
-    *counts, last = app.Endpoints(Shelf(synth)).export(CAPTION, OTHER, "both", 1, 2, 8, kind)
+    *counts, last = Endpoints(Shelf(synth)).export(CAPTION, OTHER, "both", 1, 2, 8, kind)
     assert [int(re.search(r'value="(\d+)" max="14"', html)[1]) for html, _ in counts] == list(range(1, 15))
     file = Path(last[1].value["path"] if isinstance(last[1].value, dict) else last[1].value)
     assert file.stat().st_size > 1000 and file.name.endswith(f"-seed-1.{kind}")
@@ -359,7 +360,7 @@ def test_an_animation_counts_its_frames_and_ends_in_a_file(synth, kind):
 
 def test_a_stopped_animation_leaves_nothing_behind(synth, tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    with closing(app.Endpoints(Shelf(synth)).export(CAPTION, OTHER, "sentences", 1, 2, 8, "mp4")) as frames:
+    with closing(Endpoints(Shelf(synth)).export(CAPTION, OTHER, "sentences", 1, 2, 8, "mp4")) as frames:
         next(frames)
         assert list(tmp_path.iterdir())
     assert not list(tmp_path.iterdir())
@@ -372,11 +373,11 @@ def test_a_bare_model_says_what_it_lacks_and_has_three_endpoints(snapshot, tmp_p
         endpoints = httpx.get(f"{address}/gradio_api/info").json()["named_endpoints"]
     assert "These weights have no style encoder" in page and "These weights come alone" in page
     assert list(endpoints) == ["/generate", "/interpolate", "/explain"]
-    assert app.Endpoints(Shelf(Synthesizer.from_pretrained(bare))).explain(CAPTION, 1)[2] == []
+    assert Endpoints(Shelf(Synthesizer.from_pretrained(bare))).explain(CAPTION, 1)[2] == []
 
 
 def test_a_link_opens_its_pictures_and_refuses_in_a_sentence(synth):
-    endpoints = app.Endpoints(Shelf(synth))
+    endpoints = Endpoints(Shelf(synth))
     caption, seed, renew, model, drawn = endpoints.open_link("?caption=a+red+%26+blue+flower&seed=5")
     assert (caption, seed, renew, model) == ("a red & blue flower", 5, False, synth.name)
     assert [text for _, text in drawn] == [f"seed {5 + k}" for k in range(8)]
@@ -385,7 +386,7 @@ def test_a_link_opens_its_pictures_and_refuses_in_a_sentence(synth):
     assert endpoints.open_link(f"?seed=3&model={other}")[3] == other
     with pytest.warns(UserWarning, match="no longer here"):
         assert endpoints.open_link("?seed=3&model=gone@1234")[3] == synth.name
-    assert endpoints.open_link("?__theme=dark") == endpoints.open_link("") == app.gr.skip()
+    assert endpoints.open_link("?__theme=dark") == endpoints.open_link("") == gr.skip()
     for search, sentence in (
         ("?seed=seven", "The link's seed is 'seven'"),
         (f"?seed={MAX_SEED + 1}", "The link's seed is '4294967296'"),
@@ -394,19 +395,19 @@ def test_a_link_opens_its_pictures_and_refuses_in_a_sentence(synth):
         ("?caption=" + "x" * 300, "shorten it by 99"),
         ("?caption=%ff%fe&seed=1", "The caption has no Latin letters"),
     ):
-        with pytest.raises(app.gr.Error, match=re.escape(sentence)):
+        with pytest.raises(gr.Error, match=re.escape(sentence)):
             endpoints.open_link(search)
 
 
 def test_a_grid_has_a_row_for_each_caption_and_a_column_for_each_seed(synth):
-    image = opened(app.Endpoints(Shelf(synth)).grid(f"{CAPTION}\n{OTHER}", MAX_SEED, 3))
+    image = opened(Endpoints(Shelf(synth)).grid(f"{CAPTION}\n{OTHER}", MAX_SEED, 3))
     assert image.width > 3 * 128 and image.height > 2 * 128
     assert image.info["parameters"].startswith(f"{CAPTION}\n{OTHER}\nSize: ")
     assert 'Seeds: "4294967295 to 1"' in image.info["parameters"]
 
 
 def test_variants_draw_the_same_caption_and_noise_each_by_itself(synth):
-    endpoints = app.Endpoints(Shelf(synth))
+    endpoints = Endpoints(Shelf(synth))
     drawn = {variant: endpoints.compare(variant, CAPTION, 7) for variant in synth.variants}
     assert list(drawn) == ["gan", "cls", "int", "int-cls", "skip-thought"]
     for variant, shown in drawn.items():

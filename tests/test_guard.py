@@ -3,7 +3,6 @@
 import asyncio
 import json
 import socket
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
@@ -12,6 +11,7 @@ from http.client import HTTPConnection
 import httpx
 import pytest
 import uvicorn
+from loopback import listening
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -96,17 +96,8 @@ def serve(**more: object) -> Iterator[tuple[str, int]]:
     config = uvicorn.Config(app, port=0, log_level="critical", lifespan="off", **more)
     config.load()
     config.http_protocol_class = impatient(config.http_protocol_class)
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        while not server.started:
-            assert thread.is_alive()
-            time.sleep(0.01)
-        yield server.servers[0].sockets[0].getsockname()
-    finally:
-        server.should_exit = True
-        thread.join(30)
+    with listening(config) as place:
+        yield place
 
 
 @pytest.fixture(scope="module")

@@ -156,7 +156,8 @@ def test_the_published_card_names_the_repository(public, tmp_path):
 def test_the_space_holds_the_page_and_the_published_weights(public):
     server, _ = public
     files = server.repos["space", SPACE].files()
-    code = {"app.py", "requirements.txt", *(str(file.relative_to(ROOT)) for file in (ROOT / "t2i").glob("*.py"))}
+    package = [file for file in (ROOT / "t2i").rglob("*.*") if "__pycache__" not in file.parts]
+    code = {"app.py", "requirements.txt", *(str(file.relative_to(ROOT)) for file in package)}
     assert files.keys() == code | {".gitattributes", "README.md"} | {f"weights/{path}" for path in WEIGHTS}
     assert len(server.asked(f"POST /api/spaces/{SPACE}/commit")) == 1
 

@@ -17,6 +17,7 @@ from urllib.parse import quote, urlsplit
 import httpx
 import pytest
 import uvicorn
+from loopback import listening
 from PIL import Image
 from playwright.sync_api import Page, expect, sync_playwright
 from starlette.applications import Starlette
@@ -36,17 +37,8 @@ CLOCK = time.process_time if os.getloadavg()[0] > os.cpu_count() else time.perf_
 def serve(synth: Synthesizer) -> Iterator[str]:
     """A server of the one route; yields its address."""
     config = uvicorn.Config(Starlette(routes=[text_route(synth)]), port=0, log_level="error", lifespan="off")
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        while not server.started:
-            assert thread.is_alive()
-            time.sleep(0.01)
-        yield "http://{}:{}".format(*server.servers[0].sockets[0].getsockname())
-    finally:
-        server.should_exit = True
-        thread.join(30)
+    with listening(config) as place:
+        yield "http://{}:{}".format(*place)
 
 
 pytestmark = pytest.mark.usefixtures("one_thread")

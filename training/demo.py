@@ -12,6 +12,7 @@ from training.sources import SOURCES
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 APP, REQUIREMENTS, PACKAGE, WEIGHTS = "app.py", "requirements.txt", "t2i", "weights"
+CODE = (".py", ".css")
 PYTHON = "3.12"
 TEXT = """Type a sentence, get a picture: the page of the model `{repo}`, a {title} that runs without a GPU. The weights
 lie in `weights/`, as they are there at commit `{commit}`."""
@@ -22,7 +23,8 @@ def space_files(
     repo: str, commit: str, weights: Files, config: SnapshotConfig, data: str | None, private: bool = False
 ) -> Files:
     """What the Space of a published model holds; ValueError if this is no checkout."""
-    code = [CHECKOUT / APP, CHECKOUT / REQUIREMENTS, *sorted((CHECKOUT / PACKAGE).rglob("*.py"))]
+    package = sorted(file for file in (CHECKOUT / PACKAGE).rglob("*") if file.suffix in CODE)
+    code = [CHECKOUT / APP, CHECKOUT / REQUIREMENTS, *package]
     if missing := [file.name for file in code[:2] if not file.is_file()]:
         raise ValueError(f"{CHECKOUT} has no {missing[0]}; publish the Space from a checkout of the project.")
     preload = None if private else preloaded(repo, commit, weights)  # a Space is built without its owner's token

@@ -1,0 +1,50 @@
+"""What runs in the visitor's browser: scripts of events, and templates filled in there."""
+
+from t2i.text import MAX_CHARACTERS
+
+# Runs in the browser before each drawing: a short new seed if one is wanted, and the large view closes.
+NEXT_SEED = """(seed, renew) => [
+    renew ? Math.floor(Math.random() * 1e6) : seed, {__type__: "update", selected_index: null}
+]"""
+
+# In the browser, too: an event that asks the server about the caption would wipe its message away.
+COUNT = f"""caption => {{
+    const used = [...(caption ?? "").normalize("NFKD").replace(/\\p{{M}}/gu, "").replace(/\\s+/g, " ").trim()].length;
+    return `${{used}} of {MAX_CHARACTERS} characters` + (used > {MAX_CHARACTERS} ? ": too long" : "");
+}}"""
+
+# The clipboard is closed to pages that are not served over https; the link then stands there to be copied.
+SHARE = """async (caption, seed, model) => {
+    const link = new URL(location.pathname, location.origin);
+    link.search = new URLSearchParams({caption, seed, model});
+    let label = "Link to these pictures";
+    try { await navigator.clipboard.writeText(link.href); label += ": copied"; } catch { }
+    return {__type__: "update", value: link.href, label};
+}"""
+OPENED = "() => [location.search]"
+SWAP = "(a, b, amount) => [b, a, Math.round(100 - 100 * amount) / 100]"
+RESET = "() => [0, 0]"
+
+# Filled in the browser from plain values, so that the API can give these. Captions come from anybody: escaped.
+SAFE = 'const safe = text => text.replace(/[^\\w ]/g, c => "&#" + c.codePointAt() + ";");'
+WORDS = """<p class="sentence">${(() => { SAFE
+    return (value ?? []).map(w => `<mark style="--weight: ${w.weight}">${safe(w.word)}</mark>`).join(" ");
+})()}</p><ol class="cards">${(() => { SAFE
+    return (value ?? []).map(w => `<li style="--weight: ${w.weight}">
+        <img src="${safe(w.image.url)}" width="64" height="64" alt="Painted without ${safe(w.word)}">
+        <span class="bar" aria-hidden="true"></span>
+        <span>without <b>${safe(w.word)}</b></span> <small>${(100 * w.change).toFixed(1)}% changes</small>
+    </li>`).join("");
+})()}</ol>""".replace("SAFE", SAFE)
+BARS = """<ol class="bars">${(() => { SAFE
+    if (!value?.length) return "<li>This model comes without its judge.</li>";
+    return value.map((m, k) => `<li class="${k ? "" : "own"}" style="--weight: ${m.weight}">
+        <span>${k ? "" : "<b>its own:</b> "}${safe(m.caption)}</span><span>${(100 * m.match).toFixed(1)}%</span>
+        <span class="bar" aria-hidden="true"></span>
+    </li>`).join("");
+})()}</ol>""".replace("SAFE", SAFE)
+
+TEXT, NUMBER = {"type": "string"}, {"type": "number"}
+FILE = {"type": "object", "properties": {"path": TEXT, "url": TEXT}}
+WORD_SCHEMA = {"word": TEXT, "change": NUMBER, "weight": NUMBER, "image": FILE}
+MATCH_SCHEMA = {"caption": TEXT, "match": NUMBER, "weight": NUMBER}

@@ -1,0 +1,310 @@
+"""What the page and its API call."""
+
+import base64
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing
+from io import BytesIO
+from pathlib import Path
+from urllib.parse import parse_qs
+
+import gradio as gr
+from gradio.data_classes import FileData
+from gradio.processing_utils import save_file_to_cache, save_pil_to_cache
+from gradio.utils import get_upload_folder
+from PIL import Image
+
+from t2i.animation import write_frames
+from t2i.config import MAX_SEED
+from t2i.images import labelled_grid, parameters_text, read_model, read_parameters, save_png
+from t2i.interpolation import steps_between
+from t2i.page.checks import check_blend, lines
+from t2i.page.components import Pictures, playing, progress
+from t2i.page.messages import one_sentence, warn
+from t2i.page.settings import COMPARED, FIRST_COUNT, FIRST_SEED, FPS
+from t2i.page.texts import EXAMPLES, THINGS
+from t2i.photos import open_photo, to_square
+from t2i.shelf import Shelf
+from t2i.synthesizer import consecutive_seeds
+from t2i.text import clean_caption
+
+NUM_EXAMPLES = 8
+
+
+class Endpoints:
+    """What the page and its API call for one model: plain values in, files in Gradio's cache out.
+
+    The docstrings of public endpoints are their documentation.
+    """
+
+    def __init__(self, shelf: Shelf):
+        self.shelf, self.synth, self.model = shelf, shelf.own, shelf.find
+        own = self.synth.examples
+        known = (*own, *EXAMPLES) if self.thing == "flower" or not own else own
+        self.examples = list(dict.fromkeys(known))[:NUM_EXAMPLES]
+
+    @property
+    def thing(self) -> str:
+        """What the page's own model paints, in one word."""
+        return THINGS.get(self.synth.config.data, "picture")
+
+    def example(self, number: int) -> str:
+        """One of the examples; after the last comes the first."""
+        return self.examples[number % len(self.examples)]
+
+    def worded(self, text: str) -> str:
+        """A text of the page about what its model paints."""
+        return text.format(thing=self.thing, Things=f"{self.thing.title()}s", size=self.synth.config.model.image_size)
+
+    @property
+    def choices(self) -> list[tuple[str, str]]:
+        """The picker's: title and name or reference of each model."""
+        own = f"{self.synth.config.title}, the page's own"
+        others = [(model.config.title, name) for name, model in self.shelf.bundled.items() if model is not self.synth]
+        return [(own, self.synth.name), *others, *((name, name) for name in self.shelf.allowed)]
+
+    def known(self, name: object) -> dict:
+        """Verdict on a model's name or reference."""
+        sentence = f"The model must be one of {', '.join(self.shelf.names)}."
+        return gr.validate(isinstance(name, str) and self.shelf.offers(name), sentence)
+
+    def choose(self, name: object) -> str:
+        """The model chosen, once it is at hand; the page's own in place of one that can't be had."""
+        try:
+            verdict = self.known(name)
+            if not verdict["is_valid"]:
+                raise ValueError(verdict["message"])
+            self.shelf.wait(name)
+            return name
+        except TimeoutError:
+            warn(f"{name} is still being fetched from the Hub; choose it again in a minute.")
+        except ValueError as error:
+            warn(f"{error} Until then the page's own model draws.")
+        return self.synth.name
+
+    @one_sentence()
+    def generate(self, caption: str, seed: int, count: int, model: str = "") -> Pictures:
+        """Draw `count` pictures of a caption, with the seeds `seed`, `seed` + 1 and so on.
+
+        The same caption and seed give the same picture. Each is a PNG whose text field
+        `parameters` tells caption, seed and model.
+
+        Parameters:
+            caption: a description in English, at most 201 characters
+            seed: whole number from 0 to 4294967295; after the last comes 0
+            count: number of pictures, 1 to 16
+            model: who draws, as a picture's `parameters` name it
+        Returns:
+            the pictures, each with its seed as caption
+        """
+        seeds = consecutive_seeds(seed, count)
+        images = self.model(model).generate(caption, seeds)
+        return [(keep(image, f"{slug(caption)}-seed-{s}"), f"seed {s}") for image, s in zip(images, seeds)]
+
+    @one_sentence()
+    def interpolate(
+        self, caption_a: str, caption_b: str, walk: str, seed: int, to_seed: int, steps: int, model: str = ""
+    ) -> Pictures:
+        """Draw the way from one picture to another in `steps` pictures, the ends included.
+
+        Parameters:
+            caption_a: description of the first picture, in English, at most 201 characters
+            caption_b: description of the last picture
+            walk: "sentences" from caption to caption with the noise of `seed`, "seeds" from the noise of `seed` to
+                that of `to_seed` with `caption_a`, "both" at once
+            seed: whole number from 0 to 4294967295
+            to_seed: whole number from 0 to 4294967295; not used by "sentences"
+            steps: number of pictures, 2 to 16
+            model: who draws, as a picture's `parameters` name it
+        Returns:
+            the pictures in order, each with how far it has come
+        """
+        caption_b, to_seed = walk_end(caption_a, caption_b, walk, to_seed)
+        images = self.model(model).interpolate(caption_a, caption_b, steps, seed, to_seed)
+        name = f"{slug(caption_a)}-to-{slug(caption_b)}-seed-{seed}"
+        return [
+            (keep(image, f"{name}-step-{k}"), f"{amount:.0%}")
+            for k, (image, amount) in enumerate(zip(images, steps_between(steps)), 1)
+        ]
+
+    @one_sentence()
+    def transfer_style(self, photo: dict, caption: str, captions: str, model: str = "") -> Pictures:
+        """Paint captions in the style of a photograph: turned, sized and set before a background like there.
+
+        Parameters:
+            photo: a photograph; its middle square is what the model sees
+            caption: a description of the photograph, in English, at most 201 characters
+            captions: descriptions of what to paint, one a line, at most 8
+            model: who paints, as a picture's `parameters` name it; it must have a style encoder
+        Returns:
+            the square that the model sees, what it paints of the photograph's own caption, and each of `captions`
+        """
+        synth = self.model(model)
+        if not synth.has_style:
+            able = ", ".join(t for t, name in self.choices if name in self.shelf.bundled and self.model(name).has_style)
+            raise ValueError(f"This model has no style encoder; choose another one above: {able}.")
+        image = open_photo(photo["path"])
+        wanted = [caption, *lines(captions)]
+        images = synth.transfer_style(image, wanted)
+        square = to_square(image, synth.config.model.image_size)
+        return [
+            (keep(square, "photograph"), "what the model sees"),
+            *((keep(image, f"{slug(text)}-style"), text) for image, text in zip(images, wanted)),
+        ]
+
+    @one_sentence()
+    def explain(self, caption: str, seed: int, model: str = "") -> tuple[str, list[dict], list[dict]]:
+        """Show which words of a caption matter, by painting the picture without each of them.
+
+        Parameters:
+            caption: a description in English of two words or more, at most 201 characters
+            seed: whole number from 0 to 4294967295
+            model: who draws, as a picture's `parameters` name it
+        Returns:
+            the picture of the whole caption
+            for each word the picture without it, how much that changes (mean distance of the colours, 0 to 1), and
+            the weight of this among the words (1 for the largest)
+            how well the discriminator finds that this caption, and others after it, match the picture, 0 to 1, and
+            the weight of each among them
+        """
+        found = self.model(model).explain(caption, seed)
+        largest, best = max(e.change for e in found.words) or 1, max(found.scores.values(), default=0) or 1
+        words = [
+            {
+                "word": effect.word,
+                "change": round(effect.change, 4),
+                "weight": round(effect.change / largest, 4),
+                "image": FileData(path=keep(effect.image, f"without-word-{k}-seed-{seed}")).model_dump(),
+            }
+            for k, effect in enumerate(found.words, 1)
+        ]
+        matches = [
+            {"caption": text, "match": round(match, 4), "weight": round(match / best, 4)}
+            for text, match in found.scores.items()
+        ]
+        return keep(found.image, f"{slug(caption)}-seed-{seed}"), words, matches
+
+    def blend(
+        self, caption_a: str, caption_b: str, amount: float, seed: int, to_seed: int, noise_amount: float, model: str
+    ) -> tuple[dict, str]:
+        """The live picture, small enough to travel in the answer itself, and what is wrong if there is none.
+
+        Events that skip the queue, as this must to keep up, skip its validators, too.
+        """
+        verdicts = check_blend(caption_a, caption_b, amount, seed, to_seed, noise_amount)
+        verdicts.append(self.known(model))
+        refused = [verdict["message"] for verdict in verdicts if not verdict["is_valid"]]
+        if refused:
+            return gr.skip(), refused[0]
+        to_seed = to_seed if noise_amount else None
+        image = self.model(model).blend(caption_a, caption_b, amount, seed, to_seed, noise_amount)
+        file = BytesIO()
+        save_png(image, file, image.info["parameters"])
+        url = f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
+        return {"path": None, "url": url, "orig_name": f"between-seed-{seed}.png"}, ""
+
+    def export(
+        self,
+        caption_a: str,
+        caption_b: str,
+        walk: str,
+        seed: int,
+        to_seed: int,
+        frames: int,
+        kind: str,
+        model: str = "",
+    ) -> Iterator[tuple[str, gr.DownloadButton]]:
+        """An animation of the walk there and back: a progress bar for each frame, then the file.
+
+        Stopped between two frames, it leaves nothing behind.
+        """
+        synth = self.model(model)
+        last, to_seed = walk_end(caption_a, caption_b, walk, to_seed)
+        way = steps_between(frames)
+        way += way[-2:0:-1]
+        images = (synth.blend(caption_a, last, t, seed, to_seed, t) for t in way)
+        size = synth.config.model.image_size
+        comment = parameters_text(f"{caption_a} ... {last}", seed, (size, size), synth.name)
+        with one_sentence(), tempfile.TemporaryDirectory() as folder:
+            file = Path(folder, f"{slug(caption_a)}-to-{slug(last)}-seed-{seed}.{kind}")
+            with closing(write_frames(images, file, FPS, comment)) as counts:
+                for count in counts:
+                    yield progress(count, len(way)), gr.DownloadButton(interactive=False)
+            kept = save_file_to_cache(file, get_upload_folder())
+        yield playing(kept), gr.DownloadButton(value=kept, interactive=True)
+
+    @one_sentence()
+    def grid(self, captions: str, seed: int, count: int, model: str = "") -> str:
+        """A labelled PNG with a row for each caption and a column for each seed."""
+        synth, rows, seeds = self.model(model), lines(captions), consecutive_seeds(seed, count)
+        images = [image for caption in rows for image in synth.generate(caption, seeds)]
+        grid = labelled_grid(images, rows, [f"seed {s}" for s in seeds])
+        grid.info["parameters"] = parameters_text(
+            "\n".join(rows), None, grid.size, synth.name, seeds=f"{seeds[0]} to {seeds[-1]}"
+        )
+        return keep(grid, f"{len(rows)}-captions-seeds-{seeds[0]}-to-{seeds[-1]}")
+
+    @one_sentence()
+    def compare(self, variant: str, caption: str, seed: int) -> Pictures:
+        """A few pictures of one variant."""
+        seeds = consecutive_seeds(seed, COMPARED)
+        images = self.synth.variants[variant].generate(caption, seeds)
+        return [(keep(image, f"{slug(caption)}-{variant}-seed-{s}"), f"seed {s}") for image, s in zip(images, seeds)]
+
+    @one_sentence()
+    def open_link(self, search: str) -> tuple[str, int, bool, str, Pictures]:
+        """Caption, seed, model and pictures that a link asks for; nothing changes where it asks for none.
+
+        A model that is no longer here is stood in for by the page's own.
+        """
+        asked = parse_qs(str(search).removeprefix("?"), keep_blank_values=True)
+        if not {"caption", "seed"} & asked.keys():
+            return gr.skip()
+        caption, seed = asked.get("caption", self.examples)[0], asked.get("seed", [str(FIRST_SEED)])[0]
+        if not re.fullmatch("[0-9]{1,10}", seed) or int(seed) > MAX_SEED:
+            raise ValueError(f"The link's seed is {seed[:20]!r}; it must be a whole number from 0 to {MAX_SEED}.")
+        model = asked.get("model", [""])[0] or self.synth.name
+        if self.shelf.offers(model):
+            model = self.choose(model)
+        else:
+            warn("The link's model is no longer here; this page's own drew these pictures.")
+            model = self.synth.name
+        return caption, int(seed), False, model, self.generate(caption, int(seed), FIRST_COUNT, model)
+
+    def reuse(self, pictures: Pictures, event: gr.SelectData) -> tuple[str, int, bool, str]:
+        """Caption, seed and model of the picture clicked, as its file tells them; the seed then stays."""
+        try:
+            with Image.open(pictures[event.index][0]) as image:
+                return *read_parameters(image), False, self.drawn_by(image)
+        except (FileNotFoundError, TypeError, IndexError) as error:
+            raise gr.Error("This picture is no longer kept here; draw it again.", print_exception=False) from error
+
+    @one_sentence()
+    def restore(self, file: str) -> tuple[str, int, bool, str]:
+        """Caption, seed and model of a picture from here, as its text tells them; the seed then stays."""
+        image = open_photo(file)
+        found = read_parameters(image)
+        if found is None:
+            raise ValueError("This picture does not tell its caption and seed; drop a PNG that was downloaded here.")
+        return *found, False, self.drawn_by(image)
+
+    def drawn_by(self, image: Image.Image) -> str | dict:
+        """The model that a picture names, if it is here; otherwise the choice stays as it is."""
+        name = read_model(image)
+        return (name if name in self.shelf.bundled else self.shelf.pulled(name)) or gr.skip()
+
+
+def keep(image: Image.Image, name: str) -> str:
+    """The picture as PNG in Gradio's cache, under the name it is downloaded with."""
+    return save_pil_to_cache(image, get_upload_folder(), name, "png")
+
+
+def slug(text: str) -> str:
+    """A caption as part of a file's name."""
+    return re.sub("[^a-z0-9]+", "-", clean_caption(text))[:60].strip("-")
+
+
+def walk_end(caption_a: str, caption_b: str, walk: str, to_seed: int) -> tuple[str, int | None]:
+    """Last caption and last seed of a walk, None where the noise stays."""
+    return caption_a if walk == "seeds" else caption_b, None if walk == "sentences" else to_seed

@@ -1,0 +1,12 @@
+"""What the page offers: how many, how far, in which forms."""
+
+MAX_COUNT, FIRST_COUNT, FIRST_SEED = 16, 8, 0
+LONE_SEED, SECOND_SEED = 6, 1  # where one picture stands for all: well centred flowers
+MAX_CAPTIONS = 8  # of those that stand one a line
+MAX_COLUMNS, FIRST_COLUMNS = 8, 5  # seeds of a grid
+MIN_STEPS, MAX_STEPS, FIRST_STEPS = 2, 16, 8
+MIN_FRAMES, MAX_FRAMES, FIRST_FRAMES, FPS = 8, 240, 48, 24
+COMPARED = 4  # pictures of each variant
+REMEMBERED = 48  # pictures of a visit
+WALKS = ("sentences", "seeds", "both")
+FORMATS = ("mp4", "gif", "webp")

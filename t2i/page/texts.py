@@ -1,0 +1,63 @@
+"""What the page says. {thing}, {Things} and {size} are those of its model."""
+
+EXAMPLES = (
+    "this flower has pink petals and a yellow center",
+    "this flower has large white petals and a bright yellow center",
+    "a purple flower with thin pointed petals",
+    "an orange flower with many overlapping ruffled petals",
+    "a red flower with a long yellow pistil",
+    "this flower is blue with white at the center and green leaves around it",
+)
+THINGS = {"oxford102": "flower", "synthetic": "flower", "cub": "bird", "cub-cropped": "bird"}  # by what was learnt from
+LEARNT_FROM = {
+    "gan": "D judges a picture and its caption together, and nothing more",
+    "cls": "D also learns to refuse a photograph with a wrong caption",
+    "int": "G also learns from captions that lie between two others",
+    "int-cls": "D and G learn both of these",
+    "skip-thought": "other networks, and sentences read as skip-thoughts",
+}
+
+HEADER = """# {Things} from a sentence
+Describe a {thing} in English and a small neural network paints it, {size} by {size} pixels, after
+[Reed et al. 2016](https://arxiv.org/abs/1605.05396). The sentence says what to paint, the seed decides all the rest:
+the same two give the same picture again."""
+PICKER = "Who paints on all tabs but Compare"
+ANY_MODEL = ". Or type owner/repo of another one on the Hugging Face Hub, with @revision if you like"
+
+HINT = "Click a picture to see it large, to download it, and to put its caption and seed into the boxes."
+
+INTERPOLATE = """Between two sentences lie others that nobody wrote. **Drag the sliders and the {thing} follows:** the
+first walks from sentence to sentence with the same noise, the second from the noise of one seed to that of another."""
+
+STYLE = """Give a photograph. A third network reads its style, that is all that a caption does not say: how the {thing}
+is turned and how large it is, and what lies behind it. **The same style is then painted under other captions.**"""
+NO_STYLE = """These weights have no style encoder, which this tab needs. Train one with `python -m training.style`, or
+load weights that have `style_encoder.safetensors`."""
+
+GRID = """A row for each sentence, a column for each seed. Down a column the noise stays the same, so what a seed
+decides, such as place and size, can be told from what the sentence decides."""
+
+EXPLAIN = """**Which words matter?** Each card below is the same {thing}, painted from the same noise with one word
+of the sentence left out. The stronger a word is marked, the more the picture changes without it."""
+MATCHES = """**Does the judge agree?** In training a second network, D, judged pictures beside captions; afterwards it
+learnt to tell a picture's own caption from others. Here is the chance that it gives to this picture with its own
+sentence and with others. It is not always right: it knows only the photographs of its training."""
+
+COMPARE = """The paper's four ways to train, side by side: **the same sentence, the same noise, the same networks.**
+They differ only in what the judge D and the painter G learn from. These networks are smaller than those of the other
+tabs, and were trained for less long. The skip-thought GAN is another system, with a text encoder of its own."""
+NO_VARIANTS = """These weights come alone. Put the other variants beside them as `variants/gan`, `variants/cls`,
+`variants/int` and `variants/int-cls`, each with `config.json` and `generator.safetensors`, to compare them here."""
+
+FOOTERS = {
+    "oxford102": """**What it knows:** flowers, one to a picture, by their colours, petals and centers. Whatever else
+you ask for comes out as a flower.
+
+**Data and terms:** the bundled weights were trained on the photographs of
+[Oxford-102 Flowers](https://www.robots.ox.ac.uk/~vgg/data/flowers/102/), which are for research use, with the captions
+of Reed et al. Use the weights and their pictures for research and learning, too.""",
+    "": """**What it knows:** what it was trained on. Whatever else you ask for comes out as that.
+
+**Data and terms:** the card of these weights, their README.md, tells where they come from and what they may be used
+for.""",
+}
