@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
+from operator import itemgetter
 from pathlib import Path
 
 import abuse
@@ -86,7 +87,7 @@ def main() -> None:
 
 async def measured(bench: Bench) -> list[Row]:
     """All rows, one measure after another."""
-    rows = []
+    rows, begins = [], {"the start": 0.0}
     if bench.server:
         bench.started = await bench.server.answering()
         bench.memory = Memory(bench.server.process.pid) if Path("/proc/self/status").exists() else None
@@ -97,7 +98,7 @@ async def measured(bench: Bench) -> list[Row]:
         raise SystemExit(f"There is no page at {bench.client.host}:{bench.client.port}: {lost}") from lost
     for name in MEASURES:
         if name in bench.options.only:
-            begun = time.monotonic()
+            begins[name] = begun = time.monotonic()
             try:
                 found = await MEASURES[name](bench)
             except Exception as error:  # whatever a broken server leads to, the others' rows are wanted
@@ -108,17 +109,19 @@ async def measured(bench: Bench) -> list[Row]:
             seconds = time.monotonic() - begun
             print(*map(line, found), f"  ({seconds:.0f} s)", sep="\n", file=sys.stderr, flush=True)
     bench.client.close()
-    return [*rows, peak(bench)]
+    return [*rows, peak(bench, begins)]
 
 
-def peak(bench: Bench) -> Row:
-    """The most memory that the server had at any time."""
+def peak(bench: Bench, begins: dict[str, float]) -> Row:
+    """The most memory that the server had at any time, and in which of the measures, by when they began."""
     measure, wanted = "peak memory over everything", "< 1200 MB"
     if not bench.memory:
         return Row(measure, "not measured: no /proc, or a server of others", wanted, None)
     most = bench.memory.most()
     bench.memory.close()
-    return Row(measure, f"{most // MB} MB", wanted, most < visitors.PEAK_WANTED)
+    when, _ = max(bench.memory.samples, key=itemgetter(1))
+    name = [name for name, begun in begins.items() if begun <= when][-1]
+    return Row(measure, f"{most // MB} MB, in {name}", wanted, most < visitors.PEAK_WANTED)
 
 
 def line(row: Row) -> str:
