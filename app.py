@@ -17,6 +17,7 @@ from t2i.guard import Guard, impatient
 from t2i.hosting import (
     allow_open_files,
     declare_gpu,
+    in_a_loop,
     keep_tidy,
     own_folder,
     seconds_to_keep,
@@ -417,10 +418,10 @@ def main() -> None:
         sys.exit(f"t2i: {error}")
     clock.append(time.perf_counter())
     with own_folder() as folder:
-        page = build(shelf)
+        page = in_a_loop(build, shelf)
         clock.append(time.perf_counter())
         keep_tidy(folder, keep_seconds, partial(forget_deleted, page))  # before visitors come: their files go
-        serve(page, shelf)
+        in_a_loop(serve, page, shelf)
         clock.append(time.perf_counter())
         names = ("weights", "first pictures", "server")
         parts = ", ".join(f"{name} {after - before:.1f} s" for name, (before, after) in zip(names, pairwise(clock)))

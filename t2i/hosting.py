@@ -1,5 +1,6 @@
 """What a host gives a server and takes from it: hardware, connections, a folder for files, the signal to stop."""
 
+import asyncio
 import ctypes
 import os
 import re
@@ -8,11 +9,13 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Set
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from typing import TypeVar
 
 from uvicorn import Server
 
+T = TypeVar("T")
 KEEP_SECONDS = 3600  # for generated and uploaded files
 M_ARENA_MAX = -8  # of mallopt(3)
 TIDY_SECONDS = 20  # at most, between two rounds
@@ -97,6 +100,16 @@ def share_heaps(number: int = 2) -> None:
     """Threads share so many heaps; glibc gives many threads one each, and each keeps what it once held."""
     with suppress(OSError, AttributeError):  # another C library than glibc
         ctypes.CDLL("libc.so.6").mallopt(M_ARENA_MAX, number)
+
+
+def in_a_loop(function: Callable[..., T], *arguments: object) -> T:
+    """Call it while an event loop runs: for each lock made where none does, gradio leaves one behind, unclosed."""
+
+    async def call() -> T:
+        return function(*arguments)
+
+    with closing(asyncio.new_event_loop()) as loop:
+        return loop.run_until_complete(call())
 
 
 def stop_signal() -> threading.Event:

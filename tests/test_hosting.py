@@ -1,6 +1,7 @@
 """The page where hosts run it: Spaces, ZeroGPU, containers; read-only code, no home, no network, a signal to stop."""
 
 import asyncio
+import gc
 import hashlib
 import json
 import os
@@ -22,11 +23,12 @@ from urllib.parse import urlsplit
 
 import pytest
 from conftest import ROOT
+from gradio.utils import safe_get_lock
 from visit import CAPTION, SEED, visit
 from wire import Client, Connection
 
 from t2i import hosting
-from t2i.hosting import allow_open_files, delete_old, keep_tidy, own_folder, seconds_to_keep
+from t2i.hosting import allow_open_files, delete_old, in_a_loop, keep_tidy, own_folder, seconds_to_keep
 
 USER = 12345  # whom no system knows
 # Reads what root may read, wherever the tests' Python and files lie, and writes nothing but what is this user's.
@@ -315,6 +317,19 @@ def test_the_pages_folder_is_new_and_goes_with_it(tmp_path, monkeypatch, place):
         assert folder.parent == parent and os.environ["GRADIO_TEMP_DIR"] == str(folder)
         (folder / "drawn.png").touch()
     assert not folder.exists() and parent.exists()
+
+
+def test_gradios_locks_made_in_a_loop_leave_no_loop_open():
+    def num_open() -> int:
+        gc.collect()
+        return sum(type(o) is asyncio.SelectorEventLoop and not o.is_closed() for o in gc.get_objects())
+
+    before = num_open()
+    lock = in_a_loop(safe_get_lock)
+    assert isinstance(lock, asyncio.Lock) and num_open() == before
+    with pytest.raises(ValueError, match="'no'"):
+        in_a_loop(int, "no")
+    assert num_open() == before
 
 
 def test_as_many_connections_as_the_system_lets():
