@@ -13,18 +13,7 @@ from gradio.events import Dependency
 from starlette.middleware import Middleware
 
 from t2i.config import TITLES
-from t2i.guard import Guard, impatient
-from t2i.hosting import (
-    allow_open_files,
-    declare_gpu,
-    in_a_loop,
-    keep_tidy,
-    own_folder,
-    seconds_to_keep,
-    serve_until_stopped,
-    share_heaps,
-    stop_signal,
-)
+from t2i.networks.text import MAX_CHARACTERS
 from t2i.page import browser, texts
 from t2i.page.checks import WHOLE_SEED, checks, one_of, readable, readable_lines, uploaded, whole
 from t2i.page.components import (
@@ -60,9 +49,20 @@ from t2i.page.settings import (
     SECOND_SEED,
     WALKS,
 )
-from t2i.server import text_route
-from t2i.shelf import Shelf
-from t2i.text import MAX_CHARACTERS
+from t2i.serving.guard import Guard, impatient
+from t2i.serving.hosting import (
+    allow_open_files,
+    declare_gpu,
+    in_a_loop,
+    keep_tidy,
+    own_folder,
+    seconds_to_keep,
+    serve_until_stopped,
+    share_heaps,
+    stop_signal,
+)
+from t2i.serving.server import text_route
+from t2i.serving.shelf import Shelf
 
 MAX_WAITING = 256  # events in the queue; who comes after them is asked to come again
 MAX_SESSIONS = 100  # visits that gradio remembers, with 200 kB each; the page keeps nothing there

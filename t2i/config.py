@@ -29,7 +29,7 @@ class ModelConfig:
     `image_size` is 64, or 128 by one more stage. `text_size` is the length of a caption's
     embedding phi(t), `projection_size` of its compression inside G and D (Nt in the paper).
     Without `joint_norm`, D has no batch norm where text and picture meet. `augmented` are the networks
-    of the skip-thought system (`t2i/augmented.py`).
+    of the skip-thought system (`t2i/networks/augmented.py`).
     """
 
     image_size: int = 64

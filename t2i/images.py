@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
 from torch import Tensor
 
 from t2i.config import MAX_SEED
-from t2i.text import clean_caption
+from t2i.networks.text import clean_caption
 
 GAP = 2  # pixels between the pictures of a grid
 LABEL_SIZE, LABEL_WIDTH, LABEL_GAP = 14, 200, 10  # pixels of a labelled grid: type, room for a caption, space

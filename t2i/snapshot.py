@@ -21,12 +21,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
-from t2i.augmented import AugmentedDiscriminator, AugmentedGenerator
 from t2i.config import VARIANTS, SkipThoughtConfig, SnapshotConfig, TextEncoderConfig
-from t2i.models import Discriminator, Generator, StyleEncoder
 from t2i.networks import build_discriminator, build_generator, without_values
-from t2i.skip_thoughts import SkipThoughts, Vocabulary
-from t2i.text import CharCnnRnn
+from t2i.networks.augmented import AugmentedDiscriminator, AugmentedGenerator
+from t2i.networks.models import Discriminator, Generator, StyleEncoder
+from t2i.networks.skip_thoughts import SkipThoughts, Vocabulary
+from t2i.networks.text import CharCnnRnn
 
 TextEncoder = CharCnnRnn | SkipThoughts
 Network = TypeVar("Network", bound=nn.Module)
@@ -41,7 +41,7 @@ def read_config(folder: Path) -> SnapshotConfig:
     """The folder's config.json; ValueError says what is wrong with it."""
     file = folder / CONFIG
     if not file.is_file():
-        raise ValueError(f"{folder} has no {CONFIG}; give a folder that training.export wrote, or owner/repo.")
+        raise ValueError(f"{folder} has no {CONFIG}; give a folder that training.run.export wrote, or owner/repo.")
     values = read_json(file)
     try:
         return SnapshotConfig.from_json(values)

@@ -15,7 +15,8 @@ from t2i.explanation import Explanation, WordEffect, difference
 from t2i.hub import find_snapshot
 from t2i.images import parameters_text, to_images
 from t2i.interpolation import lerp, slerp, steps_between
-from t2i.models import Discriminator, Generator, StyleEncoder, fold_batch_norm
+from t2i.networks.models import Discriminator, Generator, StyleEncoder, fold_batch_norm
+from t2i.networks.text import clean_caption
 from t2i.photos import to_pixels
 from t2i.snapshot import (
     DISCRIMINATOR,
@@ -33,7 +34,6 @@ from t2i.snapshot import (
     read_config,
     variant_folders,
 )
-from t2i.text import clean_caption
 
 REMEMBERED = 128  # captions whose embeddings are kept; each pins a page of the heap that drawing works in
 
@@ -107,7 +107,7 @@ class Synthesizer:
 
         One caption with several seeds, or one seed with several captions, is repeated; otherwise
         their numbers must agree. ValueError for captions that can't be read (see
-        `t2i.text.clean_caption`) and seeds outside 0 to 2^32 - 1.
+        `t2i.networks.text.clean_caption`) and seeds outside 0 to 2^32 - 1.
         """
         captions, seeds = _pair(captions, seeds)
         phi = self.encode_text(captions)

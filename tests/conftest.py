@@ -8,20 +8,20 @@ from pathlib import Path
 
 import pytest
 import torch
-from app_server import PHOTO, serve
 from PIL import Image, ImageDraw
+from support.app_server import PHOTO, serve
 
 from t2i import Synthesizer
-from t2i.augmented import AugmentedDiscriminator
 from t2i.config import REED, ModelConfig, SkipThoughtConfig, SnapshotConfig, TextEncoderConfig
-from t2i.models import Discriminator, StyleEncoder
 from t2i.networks import build_generator
-from t2i.skip_thoughts import END, UNKNOWN, SkipThoughts, Vocabulary
+from t2i.networks.augmented import AugmentedDiscriminator
+from t2i.networks.models import Discriminator, StyleEncoder
+from t2i.networks.skip_thoughts import END, UNKNOWN, SkipThoughts, Vocabulary
+from t2i.networks.text import CharCnnRnn
 from t2i.snapshot import CONFIG, DISCRIMINATOR, GENERATOR, PHOTOS, STYLE_ENCODER, VARIANTS_FOLDER, read_config
-from t2i.text import CharCnnRnn
 from training.data import load_data
-from training.export import save_network, write_snapshot
-from training.state import write_json
+from training.run.export import save_network, write_snapshot
+from training.run.state import write_json
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = (

@@ -12,15 +12,10 @@ from collections.abc import Awaitable, Callable
 from operator import itemgetter
 from pathlib import Path
 
-import abuse
-import bombs
-import calls
-import ending
-import forgeries
-import fuzz
-import visitors
-from bench import MB, Bench, Memory, Row, serving
-from wire import Client, Lost
+from support import fuzz
+from support.load import abuse, bombs, calls, ending, forgeries, visitors
+from support.load.bench import MB, Bench, Memory, Row, serving
+from support.load.wire import Client, Lost
 
 Measure = Callable[[Bench], Awaitable[list[Row]]]
 MEASURES: dict[str, Measure] = {

@@ -17,21 +17,21 @@ import anyio
 import gradio as gr
 import httpx
 import pytest
-from app_server import BAD_CAPTIONS, CAPTION, ROOT, environment, serve
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError, ValidationError
 from mcp import ClientSession
 from mcp.client.streamable_http import streamable_http_client
 from PIL import Image
+from support.app_server import BAD_CAPTIONS, CAPTION, ROOT, environment, serve
 
 from t2i import Synthesizer
+from t2i.networks.text import clean_caption
 from t2i.page.endpoints import Endpoints
 from t2i.photos import to_square
-from t2i.shelf import Shelf
+from t2i.serving.shelf import Shelf
 from t2i.snapshot import CONFIG, read_config
 from t2i.synthesizer import MAX_SEED
-from t2i.text import clean_caption
-from training.state import write_json
+from training.run.state import write_json
 
 OTHER = "a blue flower with five petals"
 PICTURES = "list[dict(image: filepath, caption: str | None) | dict(video: filepath, caption: str | None)]"

@@ -1,8 +1,8 @@
 import numpy as np
 import torch
 
-from training.augment import augment
-from training.losses import diversity_loss
+from training.gans.augment import augment
+from training.run.losses import diversity_loss
 
 
 def draw(images, seed=0):

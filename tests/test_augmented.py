@@ -9,13 +9,13 @@ from PIL import Image
 from torch.distributions import Normal, kl_divergence
 
 from t2i import Synthesizer
-from t2i.augmented import COMPONENTS, AugmentedDiscriminator, AugmentedGenerator, Dropout, Whitening
 from t2i.config import ModelConfig
-from t2i.models import StyleEncoder
+from t2i.networks.augmented import COMPONENTS, AugmentedDiscriminator, AugmentedGenerator, Dropout, Whitening
+from t2i.networks.models import StyleEncoder
 from t2i.snapshot import STYLE_ENCODER, read_config
-from training.export import save_network
-from training.losses import conditioning_loss, discriminator_loss, generator_loss
-from training.presets import GanConfig
+from training.gans.presets import GanConfig
+from training.run.export import save_network
+from training.run.losses import conditioning_loss, discriminator_loss, generator_loss
 
 SMALL = ModelConfig(text_size=48, generator_channels=8, discriminator_channels=8, augmented=True)
 

@@ -4,7 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.batches import BatchSource, other_class
+from training.gans.batches import BatchSource, other_class
 
 CPU = torch.device("cpu")
 

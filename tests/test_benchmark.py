@@ -8,12 +8,12 @@ import pytest
 import torch
 
 from training import benchmark
-from training.adversarial import FAKE, FAKE_FOR_G, NOISE, REAL, SPECKLE, GanTrainer
-from training.augment import augment
-from training.measures import OurLoop
-from training.presets import PRESETS
-from training.randomness import step_noise, step_rng
-from training.reference import Pairs, PlainTrainer
+from training.gans.adversarial import FAKE, FAKE_FOR_G, NOISE, REAL, SPECKLE, GanTrainer
+from training.gans.augment import augment
+from training.gans.presets import PRESETS
+from training.measure.reference import Pairs, PlainTrainer
+from training.measure.speed import OurLoop
+from training.run.randomness import step_noise, step_rng
 
 CPU = torch.device("cpu")
 STREAMS = {"real": REAL, "fake": FAKE, "fake for G": FAKE_FOR_G, "speckle": SPECKLE, "z for D": NOISE, "z for G": NOISE}

@@ -11,14 +11,14 @@ from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 import av
 import pytest
-from app_server import BAD_CAPTIONS, CAPTION, ROOT, environment, start
-from hub_server import HubServer
 from PIL import Image, ImageSequence
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from support.app_server import BAD_CAPTIONS, CAPTION, ROOT, environment, start
+from support.hub_server import HubServer
 
 from app import LONE_SEED
 from t2i import Synthesizer
-from t2i.text import clean_caption
+from t2i.networks.text import clean_caption
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
 SWITCHES = [

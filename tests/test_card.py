@@ -9,10 +9,10 @@ from huggingface_hub import ModelCard
 
 from t2i.config import SkipThoughtConfig, SnapshotConfig
 from t2i.snapshot import read_config
-from training.card import EVALUATION, read_facts, write_card
-from training.markdown import WIDTH
-from training.presets import PRESETS
-from training.sources import SOURCES
+from training.data.sources import SOURCES
+from training.gans.presets import PRESETS
+from training.hub.card import EVALUATION, read_facts, write_card
+from training.hub.markdown import WIDTH
 
 WEIGHTS = ROOT / "weights"
 

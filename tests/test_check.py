@@ -6,9 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from layouts import draw_coco, draw_cub, draw_oxford, draw_pairs, draw_table, rows_of, write
+from support.layouts import draw_coco, draw_cub, draw_oxford, draw_pairs, draw_table, rows_of, write
 
-from training.data import LAYOUTS, main
+from training.data import LAYOUTS
+from training.data.__main__ import main
 
 DRAW = {
     "oxford102": draw_oxford, "cub": draw_cub, "cub-cropped": draw_cub, "coco": draw_coco, "folder": draw_pairs,

@@ -6,21 +6,21 @@ import json
 import numpy as np
 import pytest
 import torch
-from layouts import draw_coco, draw_pairs, draw_table, rows_of
-from resuming import check_resumed_equals_straight
+from support.layouts import draw_coco, draw_pairs, draw_table, rows_of
+from support.resuming import check_resumed_equals_straight
 
 from t2i import Synthesizer
 from t2i.config import SnapshotConfig
 from training import gan, match, release, style, text_encoder
-from training.card import encoder_rows, write_card
-from training.companions import style_table
 from training.data import DATASETS, load_data
+from training.data.sources import SOURCES
 from training.evaluate import Plan, evaluate
-from training.features import image_features
-from training.metrics import caption_retrieval
-from training.presets import PRESETS
-from training.report import figures_table
-from training.sources import SOURCES
+from training.gans.presets import PRESETS
+from training.hub.card import encoder_rows, write_card
+from training.hub.companions import style_table
+from training.measure.metrics import caption_retrieval
+from training.measure.report import figures_table
+from training.text.features import image_features
 
 CPU = torch.device("cpu")
 CAPTIONS = dataclasses.replace(

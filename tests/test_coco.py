@@ -3,10 +3,10 @@ import json
 import numpy as np
 import pytest
 import torch
-from layouts import draw_coco
+from support.layouts import draw_coco
 
-from training.batches import BatchSource
 from training.data import load_data
+from training.gans.batches import BatchSource
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from released import (
+from support.released import (
     BI,
     UNI,
     WORD_SIZE,
@@ -26,11 +26,11 @@ from released import (
     write_release,
 )
 
-from t2i.skip_thoughts import END, UNKNOWN
-from training import arrays
+from t2i.networks.skip_thoughts import END, UNKNOWN
 from training.convert import convert, main
-from training.corpus import count_text
-from training.embeddings import encode, load_trained_encoder
+from training.text import arrays
+from training.text.corpus import count_text
+from training.text.embeddings import encode, load_trained_encoder
 
 TEXT = ["The pink Flower", "does n't have petals ."]
 

@@ -1,10 +1,10 @@
 import shutil
 
 import pytest
-from layouts import draw, draw_cub
+from support.layouts import draw, draw_cub
 
 from training.data import load_data
-from training.pixels import square_around
+from training.data.pixels import square_around
 
 
 @pytest.fixture

@@ -2,10 +2,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from layouts import draw_oxford
+from support.layouts import draw_oxford
 
 from training.data import DATASETS, LAYOUTS, load_data
-from training.synthetic import draw_synthetic
+from training.data.synthetic import draw_synthetic
 
 
 def test_training_and_test_classes_are_apart(synthetic):

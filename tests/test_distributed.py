@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 import torch
 import torch.distributed as dist
-from ranks import CONFIGS, after_three_steps, untrained_encoder
-from resuming import same
+from support.ranks import CONFIGS, after_three_steps, untrained_encoder
+from support.resuming import same
 
 from t2i.snapshot import TEXT_ENCODER
-from training.distributed import Share, own_share
-from training.export import save_network
 from training.options import run_script
-from training.state import state_files, write_json
+from training.run.distributed import Share, own_share
+from training.run.export import save_network
+from training.run.state import state_files, write_json
 
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
 ROOT = Path(__file__).parent.parent
@@ -38,7 +38,7 @@ LAST = 480  # images of the run: 8 classes of 12, five times
 
 def started(*arguments, restarts: int = 0) -> subprocess.Popen:
     command = [*TORCHRUN, f"--max-restarts={restarts}", *map(str, arguments)]
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"}
     return subprocess.Popen(
         command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
@@ -94,7 +94,7 @@ def wait_for_a_state(folder: Path) -> None:
 @pytest.fixture(scope="module")
 def ranks(tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("ranks")
-    told(started("tests/ranks.py", out))
+    told(started("-m", "support.ranks", out))
     return out
 
 

@@ -11,9 +11,9 @@ from PIL import Image
 from t2i import Synthesizer
 from training.data import load_data
 from training.evaluate import Plan, evaluate, main, trained_split, why_not_embedded
-from training.features import image_features
-from training.report import figures_table
-from training.spaces import load_space
+from training.measure.report import figures_table
+from training.measure.spaces import load_space
+from training.text.features import image_features
 
 TRUNK = """
 import torch

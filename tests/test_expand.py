@@ -7,13 +7,13 @@ import pytest
 import torch
 
 from t2i.config import SkipThoughtConfig, TextEncoderConfig
-from t2i.skip_thoughts import END, UNKNOWN, SkipThoughts, Vocabulary
+from t2i.networks.skip_thoughts import END, UNKNOWN, SkipThoughts, Vocabulary
+from t2i.networks.text import CharCnnRnn
 from t2i.snapshot import TEXT_ENCODER
-from t2i.text import CharCnnRnn
-from training.embeddings import load_trained_encoder
 from training.expand import expand, main
-from training.export import ENCODER_CONFIG, save_network, write_text_encoder
-from training.word_vectors import read_vectors
+from training.run.export import ENCODER_CONFIG, save_network, write_text_encoder
+from training.text.embeddings import load_trained_encoder
+from training.text.word_vectors import read_vectors
 
 SIZE = 7
 KNOWN = [f"word{k}" for k in range(60)] + ["flower"]

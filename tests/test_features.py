@@ -3,7 +3,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from training.features import four_views, googlenet_trunk, image_features
+from training.text.features import four_views, googlenet_trunk, image_features
 
 
 def test_stored_features_follow_the_order_of_the_data(synthetic, tmp_path):

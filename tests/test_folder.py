@@ -1,7 +1,7 @@
 import json
 
 import pytest
-from layouts import draw, draw_pairs, draw_table, rows_of, write
+from support.layouts import draw, draw_pairs, draw_table, rows_of, write
 
 from training.data import load_data
 

@@ -4,15 +4,15 @@ import io
 import unicodedata
 
 import pytest
-from fuzz import CHECKS, FIXED, captions, encoded, fuzz, is_sentence, mutated, photos
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from support.fuzz import CHECKS, FIXED, captions, encoded, fuzz, is_sentence, mutated, photos
 
 from t2i.images import parameters_text, read_model, read_parameters, save_png
+from t2i.networks.text import MAX_CHARACTERS, clean_caption
 from t2i.photos import open_photo, to_square
 from t2i.synthesizer import MAX_SEED
-from t2i.text import MAX_CHARACTERS, clean_caption
 
 AT_SERVER = {"GET": 300, "blend": 200, "generate": 150, "photo": 100}  # examples
 IN_PROCESS = 500

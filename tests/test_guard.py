@@ -11,15 +11,15 @@ from http.client import HTTPConnection
 import httpx
 import pytest
 import uvicorn
-from loopback import listening
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, StreamingResponse
 from starlette.routing import Route
+from support.loopback import listening
 
 from t2i import guard
-from t2i.guard import MISFIT, Guard, impatient
+from t2i.serving.guard import MISFIT, Guard, impatient
 
 LIMITS = {"/large": 50_000, "": 1_000}
 HEAD_SECONDS, REQUEST_SECONDS = 0.4, 0.8

@@ -24,11 +24,11 @@ from urllib.parse import urlsplit
 import pytest
 from conftest import ROOT
 from gradio.utils import safe_get_lock
-from visit import CAPTION, SEED, visit
-from wire import Client, Connection
+from support.load.wire import Client, Connection
+from support.visit import CAPTION, SEED, visit
 
 from t2i import hosting
-from t2i.hosting import allow_open_files, delete_old, in_a_loop, keep_tidy, own_folder, seconds_to_keep
+from t2i.serving.hosting import allow_open_files, delete_old, in_a_loop, keep_tidy, own_folder, seconds_to_keep
 
 USER = 12345  # whom no system knows
 # Reads what root may read, wherever the tests' Python and files lie, and writes nothing but what is this user's.
@@ -89,8 +89,9 @@ class Host:
 
     def visited(self, *prefix: str) -> list[str]:
         """Hashes of the pictures of a visit, which takes place behind the same kind of prefix."""
-        line = [*prefix, sys.executable, str(ROOT / "tests" / "visit.py"), self.address]
-        done = subprocess.run(line, capture_output=True, text=True, timeout=150)
+        line = [*prefix, sys.executable, "-m", "support.visit", self.address]
+        values = os.environ | {"PYTHONPATH": str(ROOT / "tests")}
+        done = subprocess.run(line, capture_output=True, text=True, timeout=150, env=values)
         assert done.returncode == 0, f"{done.stderr}\n{self.log.read_text()}"
         return done.stdout.split()
 

@@ -1,31 +1,60 @@
-"""The house keeps its rules: imports go one way, one version of each pin, two README commands."""
+"""The house keeps its rules: imports go one way and in no circle, one version of each pin, two README commands."""
 
 import ast
 import re
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+FLOORS = ("run", "data", "text gans", "measure", "hub", "options")  # of training/; above them the commands
+COMMANDS = {
+    "text_encoder", "gan", "style", "match", "skip_thoughts", "convert", "expand", "evaluate", "disentangle",
+    "benchmark", "timelapse", "release", "publish",
+}  # fmt: skip
 
 
-def imports(file: Path) -> set[str]:
-    """Names of all modules a file imports, and of the packages that they are in."""
+def module(file: Path) -> str:
+    """Its name as others import it."""
+    parts = file.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {module(file): file for room in ("t2i", "training") for file in sorted((ROOT / room).rglob("*.py"))}
+
+
+def imported(file: Path) -> set[str]:
+    """Names of all modules a file imports, and of what it takes out of them."""
     found = set()
     for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.level == 0:
             found |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return {".".join(parts[:k]) for name in found for parts in [name.split(".")] for k in range(1, len(parts) + 1)}
+    return found
+
+
+def imports(file: Path) -> set[str]:
+    """The same, and the packages that they are in."""
+    return {
+        ".".join(parts[:k]) for name in imported(file) for parts in [name.split(".")] for k in range(1, len(parts) + 1)
+    }
+
+
+def neighbours(file: Path) -> set[str]:
+    """The project's own modules that a file imports."""
+    return {name if name in MODULES else name.rpartition(".")[0] for name in imported(file)} & MODULES.keys()
 
 
 @pytest.mark.parametrize(
     ("files", "forbidden"),
     [
-        ("t2i/*.py", {"training", "app", "t2i.page", "gradio", "torchvision", "sklearn", "scipy", "torchmetrics"}),
-        ("training/*.py", {"app", "t2i.page", "gradio", "tests"}),
-        ("t2i/page/*.py", {"training", "app", "torchvision"}),
+        ("t2i/*.py", {"training", "app", "t2i.serving", "t2i.page", "gradio", "torchvision", "sklearn", "scipy"}),
+        ("t2i/networks/*.py", {"training", "app", "t2i.serving", "t2i.page", "t2i.snapshot", "t2i.hub", "gradio"}),
+        ("t2i/serving/*.py", {"training", "app", "t2i.page", "t2i.cli", "gradio", "torchvision"}),
+        ("t2i/page/*.py", {"training", "app", "t2i.cli", "torchvision"}),
+        ("training/**/*.py", {"app", "t2i.serving", "t2i.page", "gradio", "tests"}),
         ("app.py", {"training", "torchvision"}),
     ],
 )
@@ -34,6 +63,39 @@ def test_imports_go_one_way(files, forbidden):
     assert found
     for file in found:
         assert not imports(file) & forbidden, file.name
+
+
+def floor(name: str) -> tuple[int, str]:
+    """How high a module of training/ stands, and in which room."""
+    room = name.split(".")[1]
+    level = next((k for k, rooms in enumerate(FLOORS) if room in rooms.split()), len(FLOORS))
+    return level, "commands" if room in COMMANDS else room
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if name.startswith("training.")])
+def test_a_room_of_training_imports_rooms_below_it_only(name):
+    level, room = floor(name)
+    for other in neighbours(MODULES[name]):
+        if other.startswith("training."):
+            below, its_room = floor(other)
+            assert below < level or its_room == room, f"{name} imports {other}"
+
+
+def test_commands_import_one_another_only_in_release():
+    for name in COMMANDS - {"release"}:
+        others = neighbours(ROOT / "training" / f"{name}.py")
+        assert not others & {f"training.{command}" for command in COMMANDS}, name
+
+
+def test_at_the_top_of_training_stand_commands_alone():
+    files = {file.stem for file in (ROOT / "training").glob("*.py")}
+    assert files == COMMANDS | {"__init__", "options"}
+    rooms = {folder.name for folder in (ROOT / "training").iterdir() if (folder / "__init__.py").exists()}
+    assert rooms | {"options"} == set(" ".join(FLOORS).split())
+
+
+def test_imports_form_no_circle():
+    TopologicalSorter({name: neighbours(file) for name, file in MODULES.items()}).prepare()
 
 
 def test_pinned_requirements_satisfy_the_package():

@@ -6,8 +6,8 @@ import subprocess
 import sys
 
 import pytest
-from app_server import PHOTO
-from hub_server import Fault, HubServer
+from support.app_server import PHOTO
+from support.hub_server import Fault, HubServer
 
 from t2i import hub as t2i_hub
 from t2i.config import VARIANTS

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from hub_server import Fault, HubServer
+from support.hub_server import Fault, HubServer
 
 MEGABYTE = 1 << 20
 DOWNLOAD = """

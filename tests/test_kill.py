@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from ranks import untrained_encoder
-from resuming import same
+from support.ranks import untrained_encoder
+from support.resuming import same
 
 from t2i.snapshot import TEXT_ENCODER
 from training import gan
-from training.export import save_network
-from training.state import newest_images, state_files, write_json
+from training.run.export import save_network
+from training.run.state import newest_images, state_files, write_json
 
 KILLS = 20
 EPOCH, EPOCHS = 96, 40

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 
-from app_server import ROOT
+from support.app_server import ROOT
 
 BEHAVIOUR = (  # rows that hold on any machine, however slow
     "8 visitors for 2 s",

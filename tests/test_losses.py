@@ -1,7 +1,7 @@
 import torch
 import torch.nn.functional as F
 
-from training.losses import discriminator_loss, generator_loss, joint_embedding_loss
+from training.run.losses import discriminator_loss, generator_loss, joint_embedding_loss
 
 
 def test_joint_embedding_loss_equals_the_published_sums():

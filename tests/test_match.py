@@ -5,7 +5,7 @@ import json
 
 import pytest
 import torch
-from resuming import check_resumed_equals_straight
+from support.resuming import check_resumed_equals_straight
 
 from t2i.snapshot import DISCRIMINATOR, load_discriminator, read_config
 from training import match

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from training.colour import COLOURS, colour_histogram, coloured_captions, fit_probe, petal_colour
-from training.distances import distances, group_distance, inception_score, mean_pairwise_distance, nearest
-from training.metrics import Captions, class_vectors, r_precision, retrieval_precision, zero_shot_accuracy
+from training.measure.colour import COLOURS, colour_histogram, coloured_captions, fit_probe, petal_colour
+from training.measure.distances import distances, group_distance, inception_score, mean_pairwise_distance, nearest
+from training.measure.metrics import Captions, class_vectors, r_precision, retrieval_precision, zero_shot_accuracy
 
 
 @pytest.fixture

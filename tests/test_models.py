@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from t2i.config import ModelConfig, SnapshotConfig
-from t2i.models import Discriminator, FromPixel, Generator, StyleEncoder, count_parameters, fold_batch_norm
+from t2i.networks.models import Discriminator, FromPixel, Generator, StyleEncoder, count_parameters, fold_batch_norm
 
 TINY = ModelConfig(generator_channels=8, discriminator_channels=8)
 

@@ -1,6 +1,6 @@
 import pytest
-from layouts import draw, draw_oxford
 from PIL import Image
+from support.layouts import draw, draw_oxford
 
 from training.data import load_data
 

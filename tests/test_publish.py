@@ -11,18 +11,19 @@ from pathlib import Path
 
 import httpx
 import pytest
-from app_server import CAPTION, start
 from conftest import ROOT
-from hub_server import Fault, HubServer
 from huggingface_hub import ModelCard, RepoCard, constants, snapshot_download
 from huggingface_hub.errors import RepositoryNotFoundError
 from huggingface_hub.utils import close_session
 from PIL import Image
 from safetensors.torch import save_file
+from support.app_server import CAPTION, start
+from support.hub_server import Fault, HubServer
 
 from t2i import Synthesizer
 from t2i.config import VARIANTS
-from training import demo, publish, upload
+from training import publish
+from training.hub import demo, upload
 
 # the client's own, of an upload that is no Xet
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=<...>' to upload raw bytes:DeprecationWarning")

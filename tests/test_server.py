@@ -17,15 +17,15 @@ from urllib.parse import quote, urlsplit
 import httpx
 import pytest
 import uvicorn
-from loopback import listening
 from PIL import Image
 from playwright.sync_api import Page, expect, sync_playwright
 from starlette.applications import Starlette
+from support.loopback import listening
 from test_browser import CHROMIUM, SWITCHES
 
 from t2i import Synthesizer
 from t2i.images import enlarge, read_parameters
-from t2i.server import MAX_WAITING, text_route
+from t2i.serving.server import MAX_WAITING, text_route
 
 EMBED = Path(__file__).resolve().parent.parent / "docs" / "embed.html"
 CAPTION = "a pink flower with yellow petals"

@@ -6,10 +6,10 @@ import subprocess
 import sys
 
 import pytest
-from app_server import ROOT
-from hub_server import Fault, HubServer
+from support.app_server import ROOT
+from support.hub_server import Fault, HubServer
 
-from t2i.shelf import Shelf
+from t2i.serving.shelf import Shelf
 
 START = """
 import sys, time
@@ -17,7 +17,7 @@ from pathlib import Path
 from tempfile import gettempdir
 from t2i import Synthesizer
 from t2i import shelf as module
-from t2i.shelf import MOST_PULLED, Shelf
+from t2i.serving.shelf import MOST_PULLED, Shelf
 
 shelf = Shelf(Synthesizer.from_pretrained(sys.argv[1]), ["us/flowers@v0"], len(sys.argv) > 2)
 folders = lambda: sorted(Path(gettempdir()).glob("t2i-*"))

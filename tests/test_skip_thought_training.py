@@ -6,13 +6,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from resuming import check_resumed_equals_straight
+from support.resuming import check_resumed_equals_straight
 
-from t2i.skip_thoughts import END, UNKNOWN, Vocabulary
-from training.corpus import Corpus, read_corpus
-from training.embeddings import encode, load_trained_encoder
-from training.loop import train
+from t2i.networks.skip_thoughts import END, UNKNOWN, Vocabulary
+from training.run.loop import train
 from training.skip_thoughts import PRESETS, build_trainer, main, train_skip_thoughts
+from training.text.corpus import Corpus, read_corpus
+from training.text.embeddings import encode, load_trained_encoder
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 SMOKE = PRESETS["smoke"]

@@ -10,15 +10,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from released import BI, UNI, networks, tables, write_release
+from support.released import BI, UNI, networks, tables, write_release
 from torch.nn.functional import normalize
 
 from t2i.config import SkipThoughtConfig, text_config
-from t2i.skip_thoughts import END, UNKNOWN, SkipThoughts, Vocabulary, empty_encoder, tokenize
+from t2i.networks.skip_thoughts import END, UNKNOWN, SkipThoughts, Vocabulary, empty_encoder, tokenize
 from t2i.snapshot import TEXT_ENCODER, VOCABULARY, load_text_encoder
 from training.convert import convert
-from training.embeddings import encode
-from training.export import save_text_encoder, write_text_encoder
+from training.run.export import save_text_encoder, write_text_encoder
+from training.text.embeddings import encode
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 ROOT = Path(__file__).resolve().parent.parent
@@ -236,7 +236,7 @@ def test_an_encoder_of_the_released_size_loads_and_reads_fast(synthetic, tmp_pat
     config = SkipThoughtConfig(words=2 + len(words))
     write_text_encoder(tmp_path / "large", SkipThoughts(config, Vocabulary([END, UNKNOWN, *words])))
     assert (tmp_path / "large" / TEXT_ENCODER).stat().st_size > 150e6
-    command = [sys.executable, ROOT / "tests" / "encoder_cost.py", tmp_path / "large", "1000"]
+    command = [sys.executable, ROOT / "tests" / "support" / "encoder_cost.py", tmp_path / "large", "1000"]
     runs = []
     for _ in range(2):  # the better of two: other work may hold up one
         environment = os.environ | {"PYTHONPATH": str(ROOT)}

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from resuming import check_resumed_equals_straight
+from support.resuming import check_resumed_equals_straight
 
 from t2i import Synthesizer
 from t2i.config import ModelConfig, SnapshotConfig, TextEncoderConfig
 from training import style
-from training.colour import background_colour, background_mask
 from training.disentangle import FOLDS, draw_pairs, verification_auc, verify
+from training.measure.colour import background_colour, background_mask
 
 CPU = torch.device("cpu")
 SMOKE = style.PRESETS["smoke"]

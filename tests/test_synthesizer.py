@@ -10,8 +10,8 @@ from statistics import median
 import numpy as np
 import pytest
 import torch
-from app_server import PHOTO
 from PIL import Image
+from support.app_server import PHOTO
 
 from t2i import Synthesizer
 from t2i.config import VARIANTS

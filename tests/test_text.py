@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from t2i.config import TextEncoderConfig
-from t2i.text import (
+from t2i.networks.text import (
     ALPHABET,
     MAX_CHARACTERS,
     PADDING,

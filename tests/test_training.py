@@ -11,19 +11,19 @@ from pathlib import Path
 
 import pytest
 import torch
-from resuming import check_resumed_equals_straight
+from support.resuming import check_resumed_equals_straight
 
 from t2i import Synthesizer
 from t2i.config import REED, VARIANTS, SkipThoughtConfig, TextEncoderConfig
-from t2i.models import Generator
-from t2i.text import CharCnnRnn
+from t2i.networks.models import Generator
+from t2i.networks.text import CharCnnRnn
 from training import gan, release, text_encoder
-from training.embeddings import embed_captions
-from training.export import calibrate_batch_norm
-from training.features import image_features
-from training.loop import check_finite, train
-from training.presets import PRESETS, GanConfig
-from training.state import load_state, save_state, state_files
+from training.gans.presets import PRESETS, GanConfig
+from training.run.export import calibrate_batch_norm
+from training.run.loop import check_finite, train
+from training.run.state import load_state, save_state, state_files
+from training.text.embeddings import embed_captions
+from training.text.features import image_features
 
 SMOKE = dataclasses.replace(PRESETS["smoke"], epochs=1)
 CPU = torch.device("cpu")

@@ -11,9 +11,9 @@ from t2i import Synthesizer
 from t2i.config import VARIANTS
 from t2i.snapshot import load_style_encoder, read_config
 from training import match
-from training.colour import COLOURS, background_colour, colour_fidelity
 from training.data import load_data
 from training.disentangle import verify
+from training.measure.colour import COLOURS, background_colour, colour_fidelity
 from training.style import StyleConfig, build_trainer
 
 WEIGHTS = Path(__file__).resolve().parent.parent / "weights"

@@ -1,6 +1,6 @@
 """Time a GAN's training on this machine: python -m training.benchmark --preset cpu
 
-Images per second of our loop and of a plain one (training/reference.py), what a step spends its time on, the
+Images per second of our loop and of a plain one (training/measure/reference.py), what a step spends its time on, the
 share of the machine's peak that it reaches, its memory, and its speed by batch size. Each loop runs in a process
 of its own, in turns, so that what else the machine does hits all alike; text embeddings are random, which costs
 the same as real ones.
@@ -21,10 +21,10 @@ import torch
 
 from t2i.config import VARIANTS
 from training.data import DATASETS, load_data
-from training.measures import serve
+from training.gans.presets import PRESETS, GanConfig
+from training.measure.speed import serve
 from training.options import add_fields, apply_fields, run_script
-from training.presets import PRESETS, GanConfig
-from training.state import write_json
+from training.run.state import write_json
 
 BATCH_SIZES = (16, 32, 64, 128, 256, 512)
 TEXT_SIZE = 1024

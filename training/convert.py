@@ -20,11 +20,11 @@ import numpy as np
 import torch
 
 from t2i.config import SkipThoughtConfig
-from t2i.skip_thoughts import END, UNKNOWN, SkipThoughts, Vocabulary, empty_encoder
-from training.arrays import Refused, numbers, open_rows, read_members, reading
-from training.corpus import add_text_flags, count_text, tell_unknown
-from training.export import write_text_encoder
+from t2i.networks.skip_thoughts import END, UNKNOWN, SkipThoughts, Vocabulary, empty_encoder
 from training.options import run_script
+from training.run.export import write_text_encoder
+from training.text.arrays import Refused, numbers, open_rows, read_members, reading
+from training.text.corpus import add_text_flags, count_text, tell_unknown
 
 PUBLISHED = "http://www.cs.toronto.edu/~rkiros/models/"
 DICTIONARY = "dictionary.txt"

@@ -18,12 +18,12 @@ from sklearn.metrics import roc_auc_score
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from t2i.networks.text import MAX_CHARACTERS
 from t2i.synthesizer import Synthesizer
-from t2i.text import MAX_CHARACTERS
-from training.colour import background_colour
 from training.data import DATASETS, CaptionedImages, load_data
+from training.measure.colour import background_colour
 from training.options import run_script
-from training.state import write_json
+from training.run.state import write_json
 
 CLUSTERS, FOLDS, PAIRS = 100, 5, 10_000
 

@@ -25,15 +25,15 @@ from t2i.explanation import difference
 from t2i.images import make_grid
 from t2i.snapshot import CONFIG
 from t2i.synthesizer import Synthesizer
-from training.colour import colour_fidelity
 from training.data import DATASETS, CaptionedImages, load_data
-from training.distances import distances, distribution, group_distance, inception_score, nearest
-from training.drawing import draw_pixels, encode_captions, random_captions
-from training.metrics import Captions, r_precision
+from training.measure.colour import colour_fidelity
+from training.measure.distances import distances, distribution, group_distance, inception_score, nearest
+from training.measure.drawing import draw_pixels, encode_captions, random_captions
+from training.measure.metrics import Captions, r_precision
+from training.measure.report import figures_table
+from training.measure.spaces import SPACES, FeatureSpace, load_space
 from training.options import run_script
-from training.report import figures_table
-from training.spaces import SPACES, FeatureSpace, load_space
-from training.state import write_json
+from training.run.state import write_json
 
 CAPTIONS_PER_PHOTOGRAPH = 5
 SEED_CAPTIONS, SEEDS = 100, 6

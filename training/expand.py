@@ -20,12 +20,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
-from t2i.skip_thoughts import END, UNKNOWN, SkipThoughts, Vocabulary, empty_encoder
-from training.corpus import add_text_flags, count_text, tell_unknown
-from training.embeddings import load_trained_encoder
-from training.export import write_text_encoder
+from t2i.networks.skip_thoughts import END, UNKNOWN, SkipThoughts, Vocabulary, empty_encoder
 from training.options import run_script
-from training.word_vectors import read_vectors
+from training.run.export import write_text_encoder
+from training.text.corpus import add_text_flags, count_text, tell_unknown
+from training.text.embeddings import load_trained_encoder
+from training.text.word_vectors import read_vectors
 
 HELD_OUT = 10  # of so many shared words, one measures
 

@@ -1,7 +1,7 @@
 """Train a GAN: python -m training.gan --variant int-cls --preset cpu --root DIR --text-encoder RUN --out runs/gan
 
 GAN, GAN-CLS, GAN-INT and GAN-INT-CLS of Reed et al. 2016 (arXiv 1605.05396) are two switches of
-one loop (training/adversarial.py). Text enters D only at its last stage, so the real images'
+one loop (training/gans/adversarial.py). Text enters D only at its last stage, so the real images'
 features serve the right and the wrong pair; the fake drawn for D's step serves G's step, since G
 has not changed between.
 """
@@ -18,19 +18,20 @@ from torch import Tensor
 
 from t2i.config import VARIANTS, SnapshotConfig
 from t2i.images import make_grid, to_images
-from t2i.models import count_parameters
+from t2i.networks.models import count_parameters
+from t2i.networks.text import MAX_CHARACTERS, clean_caption
 from t2i.snapshot import TextEncoder
-from t2i.text import MAX_CHARACTERS, clean_caption
-from training.adversarial import FAR_STEP, GanTrainer
-from training.data import CaptionedImages, load_data, spread
-from training.distributed import average, first_goes_ahead, is_first, process_group
-from training.embeddings import embed_captions, encode, load_trained_encoder, weights_digest
-from training.export import write_snapshot
-from training.loop import train
+from training.data import CaptionedImages, load_data
+from training.data.captioned import spread
+from training.gans.adversarial import FAR_STEP, GanTrainer
+from training.gans.presets import EXAMPLES, PRESETS, GanConfig
 from training.options import add_fields, apply_fields, common_parser, run_script
-from training.presets import EXAMPLES, PRESETS, GanConfig
-from training.randomness import step_noise
-from training.state import atomic, claim_folder, write_text
+from training.run.distributed import average, first_goes_ahead, is_first, process_group
+from training.run.export import write_snapshot
+from training.run.loop import train
+from training.run.randomness import step_noise
+from training.run.state import atomic, claim_folder, write_text
+from training.text.embeddings import embed_captions, encode, load_trained_encoder, weights_digest
 
 GRID, GRID_NOISE = 8, 100  # captions and seeds of the sample grid; its stream of randomness
 FREE = (  # may change when a run is resumed

@@ -14,18 +14,18 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from t2i.models import Discriminator, Generator, fold_batch_norm
+from t2i.networks.models import Discriminator, Generator, fold_batch_norm
 from t2i.snapshot import DISCRIMINATOR, load_discriminator, load_generator, load_text_encoder, read_config
-from training.augment import augment
-from training.batches import BatchSource
 from training.data import CaptionedImages, load_data
-from training.embeddings import embed_captions, weights_digest
-from training.export import install, save_network
-from training.loop import Trainer, check_finite, train
-from training.losses import matching_loss
+from training.gans.augment import augment
+from training.gans.batches import BatchSource
 from training.options import add_fields, apply_fields, common_parser, run_script
-from training.randomness import step_noise, step_rng
-from training.state import claim_folder, write_json
+from training.run.export import install, save_network
+from training.run.loop import Trainer, check_finite, train
+from training.run.losses import matching_loss
+from training.run.randomness import step_noise, step_rng
+from training.run.state import claim_folder, write_json
+from training.text.embeddings import embed_captions, weights_digest
 
 NOISE, SEEN, HELD_OUT = range(21, 24)  # streams of step-keyed randomness
 CHOICES, HELD_OUT_IMAGES = 8, 512

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 
 from training.data import DATASETS
-from training.distributed import launched
-from training.memory import keep_freed_memory
+from training.run.distributed import launched
+from training.run.memory import keep_freed_memory
 
 
 def run_script(main: Callable[[], None], parallel: bool = False) -> None:

@@ -15,11 +15,11 @@ from t2i.config import SnapshotConfig
 from t2i.hub import FILES
 from t2i.snapshot import GENERATOR
 from t2i.synthesizer import Synthesizer
-from training.card import CARD, EVALUATION, SAMPLES, read_facts, write_card
-from training.demo import space_files
-from training.drawing import SAMPLE_SEEDS, draw_samples
+from training.hub.card import CARD, EVALUATION, SAMPLES, read_facts, write_card
+from training.hub.demo import space_files
+from training.hub.upload import Publication, check_name, check_token, is_private, send
+from training.measure.drawing import SAMPLE_SEEDS, draw_samples
 from training.options import run_script
-from training.upload import Publication, check_name, check_token, is_private, send
 
 NEVER = ("*.pt", "*.tmp", ".*", "*/.*")  # states, what a write left half done, hidden files
 OWNED = (*FILES, CARD, SAMPLES, EVALUATION)

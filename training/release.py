@@ -26,21 +26,21 @@ from t2i.snapshot import (
     read_config,
 )  # fmt: skip
 from t2i.synthesizer import Synthesizer
-from training.adversarial import GanTrainer
-from training.card import CARD, EVALUATION, SAMPLES, write_card
-from training.colour import colour_fidelity
 from training.data import DATASETS, CaptionedImages, load_data
 from training.disentangle import verify
-from training.drawing import draw_samples
-from training.embeddings import load_trained_encoder
 from training.evaluate import Plan, evaluate
-from training.export import install
-from training.features import image_features
 from training.gan import dry_run_gan, export_gan, grid_captions, train_gan
+from training.gans.adversarial import GanTrainer
+from training.gans.presets import PRESETS, GanConfig
+from training.hub.card import CARD, EVALUATION, SAMPLES, write_card
 from training.match import PRESETS as MATCH_PRESETS
 from training.match import MatchConfig, train_match
+from training.measure.colour import colour_fidelity
+from training.measure.drawing import draw_samples
+from training.measure.spaces import SPACES, load_space
 from training.options import run_script
-from training.presets import PRESETS, GanConfig
+from training.run.export import install
+from training.run.state import write_json
 from training.skip_thoughts import PRESETS as SKIP_PRESETS
 from training.skip_thoughts import (
     SkipThoughtTrainConfig,
@@ -49,10 +49,10 @@ from training.skip_thoughts import (
     train_skip_thoughts,
     zero_shot,
 )
-from training.spaces import SPACES, load_space
-from training.state import write_json
 from training.style import PRESETS as STYLE_PRESETS
 from training.style import StyleConfig, train_style
+from training.text.embeddings import load_trained_encoder
+from training.text.features import image_features
 from training.text_encoder import LOAD_SIZE, TextTrainConfig, dry_run_text_encoder, train_text_encoder
 from training.text_encoder import PRESETS as TEXT_PRESETS
 

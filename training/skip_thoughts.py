@@ -18,17 +18,17 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from t2i.config import SkipThoughtConfig
-from t2i.skip_thoughts import END, UNKNOWN, SkipThoughts, Vocabulary, tokenize
-from training.corpus import LOAD_SIZE, Corpus, count_words, read_corpus
+from t2i.networks.skip_thoughts import END, UNKNOWN, SkipThoughts, Vocabulary, tokenize
 from training.data import CaptionedImages, load_data
-from training.embeddings import embed_captions
-from training.export import ENCODER_CONFIG, save_text_encoder
-from training.features import image_features
-from training.loop import Trainer, train
-from training.metrics import class_vectors, fit_linear, retrieval_precision, zero_shot_accuracy
+from training.measure.metrics import class_vectors, fit_linear, retrieval_precision, zero_shot_accuracy
 from training.options import add_fields, apply_fields, common_parser, run_script
-from training.randomness import step_rng
-from training.state import claim_folder, write_json
+from training.run.export import ENCODER_CONFIG, save_text_encoder
+from training.run.loop import Trainer, train
+from training.run.randomness import step_rng
+from training.run.state import claim_folder, write_json
+from training.text.corpus import LOAD_SIZE, Corpus, count_words, read_corpus
+from training.text.embeddings import embed_captions
+from training.text.features import image_features
 
 HELD_OUT_DOCUMENTS, HELD_OUT = 64, 1024  # images of test classes and triples of their captions, for the reports
 

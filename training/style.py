@@ -4,7 +4,7 @@ S(x) reads from a picture the noise that would draw it (Reed et al. 2016, arXiv 
 4.4): G is frozen, S learns from G's own pictures. On photographs, what S reads is their style.
 
 Two things are ours. The generators were trained so that their noise stays readable (`readable` in
-training/presets.py). And half of what S sees are photographs in the colours of drawn pictures, so
+training/gans/presets.py). And half of what S sees are photographs in the colours of drawn pictures, so
 that it reads from real photographs, too, what both have in common: layout and background.
 """
 
@@ -18,17 +18,17 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from t2i.config import SnapshotConfig
-from t2i.models import Generator, StyleEncoder, count_parameters, fold_batch_norm
+from t2i.networks.models import Generator, StyleEncoder, count_parameters, fold_batch_norm
 from t2i.snapshot import GENERATOR, STYLE_ENCODER, load_generator, load_text_encoder, read_config
-from training.colour import background_mask
 from training.data import CaptionedImages, load_data
-from training.embeddings import embed_captions, weights_digest
-from training.export import install, save_network
-from training.loop import Trainer, check_finite, train
-from training.losses import style_loss
+from training.measure.colour import background_mask
 from training.options import add_fields, apply_fields, common_parser, run_script
-from training.randomness import step_noise, step_rng
-from training.state import claim_folder, write_json
+from training.run.export import install, save_network
+from training.run.loop import Trainer, check_finite, train
+from training.run.losses import style_loss
+from training.run.randomness import step_noise, step_rng
+from training.run.state import claim_folder, write_json
+from training.text.embeddings import embed_captions, weights_digest
 
 NOISE, TEXT, HELD_OUT, PHOTOGRAPHS = range(11, 15)  # streams of step-keyed randomness
 HELD_OUT_IMAGES = 1024

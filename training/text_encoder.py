@@ -16,18 +16,18 @@ import torch
 from torch import Tensor
 
 from t2i.config import TextEncoderConfig
+from t2i.networks.text import MAX_CHARACTERS, CharCnnRnn, characters_to_indices
 from t2i.snapshot import TEXT_ENCODER
-from t2i.text import MAX_CHARACTERS, CharCnnRnn, characters_to_indices
 from training.data import CaptionedImages, load_data
-from training.embeddings import encode_indices
-from training.export import ENCODER_CONFIG, save_network
-from training.features import image_features
-from training.loop import Trainer, check_finite, train
-from training.losses import joint_embedding_loss
-from training.metrics import caption_retrieval, class_vectors, retrieval_precision, zero_shot_accuracy
+from training.measure.metrics import caption_retrieval, class_vectors, retrieval_precision, zero_shot_accuracy
 from training.options import add_fields, apply_fields, common_parser, run_script
-from training.randomness import step_rng
-from training.state import claim_folder, write_json
+from training.run.export import ENCODER_CONFIG, save_network
+from training.run.loop import Trainer, check_finite, train
+from training.run.losses import joint_embedding_loss
+from training.run.randomness import step_rng
+from training.run.state import claim_folder, write_json
+from training.text.embeddings import encode_indices
+from training.text.features import image_features
 
 LOAD_SIZE = 76  # pixels are read only by the features that need no download
 OPTIMIZERS = {"rmsprop": torch.optim.RMSprop, "adam": torch.optim.Adam}

@@ -1,6 +1,6 @@
 """What runs in the visitor's browser: scripts of events, and templates filled in there."""
 
-from t2i.text import MAX_CHARACTERS
+from t2i.networks.text import MAX_CHARACTERS
 
 # Runs in the browser before each drawing: a short new seed if one is wanted, and the large view closes.
 NEXT_SEED = """(seed, renew) => [

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import gradio as gr
 
 from t2i.config import MAX_SEED
+from t2i.networks.text import clean_caption
 from t2i.page.settings import MAX_CAPTIONS
-from t2i.text import clean_caption
 
 Verdict = Callable[[object], dict]
 

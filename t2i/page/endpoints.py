@@ -19,15 +19,15 @@ from t2i.animation import write_frames
 from t2i.config import MAX_SEED
 from t2i.images import labelled_grid, parameters_text, read_model, read_parameters, save_png
 from t2i.interpolation import steps_between
+from t2i.networks.text import clean_caption
 from t2i.page.checks import check_blend, lines
 from t2i.page.components import Pictures, playing, progress
 from t2i.page.messages import one_sentence, warn
 from t2i.page.settings import COMPARED, FIRST_COUNT, FIRST_SEED, FPS
 from t2i.page.texts import EXAMPLES, THINGS
 from t2i.photos import open_photo, to_square
-from t2i.shelf import Shelf
+from t2i.serving.shelf import Shelf
 from t2i.synthesizer import consecutive_seeds
-from t2i.text import clean_caption
 
 NUM_EXAMPLES = 8
 

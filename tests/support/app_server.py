@@ -1,0 +1,62 @@
+"""The real app.py in a process of its own, as the README starts it."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+START_SECONDS = 120
+CAPTION = "a pink flower with yellow petals"
+PHOTO = "a-red-flower-on-green.jpg"  # the snapshot's photograph, its caption in its name
+BAD_CAPTIONS = {"empty": " ", "overlong": "red " * 51 + "rose", "emoji": "\U0001f337", "Cyrillic": "цветок"}
+
+
+def environment(weights: Path, folder: Path) -> dict[str, str]:
+    """What the server gets beside the visitor's own: weights, a cache of its own, few threads."""
+    own = {"T2I_WEIGHTS": weights, "GRADIO_TEMP_DIR": folder, "OMP_NUM_THREADS": 1, "GRADIO_SERVER_NAME": "127.0.0.1"}
+    return os.environ | {name: str(value) for name, value in own.items()}
+
+
+@contextmanager
+def serve(weights: Path, folder: Path) -> Iterator[str]:
+    """Run app.py with these weights; yields its address."""
+    with start(ROOT / "app.py", environment(weights, folder), folder) as address:
+        yield address
+
+
+@contextmanager
+def start(app: Path, values: dict[str, str], folder: Path) -> Iterator[str]:
+    """Run an app.py with this environment and nothing else, its log in `folder`; yields its address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    address, log = f"http://127.0.0.1:{port}", folder / "server.log"
+    values = values | {"GRADIO_SERVER_PORT": str(port)}
+    with log.open("w") as out:
+        process = subprocess.Popen([sys.executable, app], env=values, stdout=out, stderr=out, cwd=folder)
+    try:
+        wait_for(address, process, log)
+        yield address
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def wait_for(address: str, process: subprocess.Popen, log: Path) -> None:
+    """Return once the server answers; fail with its log if it ends or takes too long."""
+    end = time.monotonic() + START_SECONDS
+    while time.monotonic() < end and process.poll() is None:
+        try:
+            httpx.get(f"{address}/config", timeout=5).raise_for_status()
+            return
+        except httpx.HTTPError:
+            time.sleep(0.2)
+    pytest.fail(f"app.py did not start:\n{log.read_text()}")

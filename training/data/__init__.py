@@ -1,0 +1,78 @@
+"""Captioned photographs in memory: what every script trains on and measures with.
+
+Look at a set before training: python -m training.data check --data cub --root DIR
+
+oxford102            flowers (training/data/oxford.py)
+cub, cub-cropped     birds, as whole photographs or cut to their bounding boxes (training/data/cub.py)
+coco                 everyday scenes, no classes (training/data/coco.py)
+folder               your own pictures and captions (training/data/folder.py)
+synthetic            drawn by us, no root (training/data/synthetic.py)
+"""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from training.data import coco, cub, folder, oxford
+from training.data.cache import cache_folder, fingerprint, stored_array
+from training.data.captioned import CaptionedImages
+from training.data.listing import Layout, Listing
+from training.data.pixels import decode
+from training.data.synthetic import draw_synthetic
+
+LAYOUTS: dict[str, Layout] = {
+    "oxford102": oxford.LAYOUT, "cub": cub.LAYOUT, "cub-cropped": cub.CROPPED, "coco": coco.LAYOUT,
+    "folder": folder.LAYOUT,
+}  # fmt: skip
+DATASETS = (*LAYOUTS, "synthetic")
+
+
+def load_data(name: str, root: str | Path | None, load_size: int, cache: Path | None = None) -> CaptionedImages:
+    """Read a data set by name; `load_size` is the side L of the decoded squares in pixels.
+
+    Decoded pixels are kept under `cache` (default: `$T2I_CACHE`, else `~/.cache/t2i`), so that
+    JPEGs are read once. ValueError says in one sentence what is wrong with the set.
+    """
+    if name == "synthetic":
+        return draw_synthetic(load_size)
+    listing = list_data(name, root)
+    if listing.problems:
+        more = len(listing.problems) - 1
+        others = f" ({more:,} more: python -m training.data check --data {name} --root {root})" if more else ""
+        raise ValueError(listing.problems[0] + others)
+    entries = listing.entries
+    files = ((e.file.relative_to(listing.folder).as_posix(), e.file.stat().st_size) for e in entries)
+    mark = fingerprint([load_size, *files, *(e.box for e in entries if e.box)])
+
+    def decoded(file: Path) -> None:
+        shape = (len(entries), load_size, load_size, 3)
+        out = np.lib.format.open_memmap(file, "w+", np.uint8, shape)  # larger sets than memory
+        decode(entries, out)
+        out.flush()
+
+    return CaptionedImages(
+        name=name,
+        images=stored_array((cache or cache_folder()) / f"{name}-{load_size}-{mark}.npy", decoded),
+        labels=np.array([e.label for e in entries]),
+        captions=tuple(e.captions for e in entries),
+        ids=np.array([e.id for e in entries]),
+        splits=listing.splits,
+        class_names=listing.class_names,
+        fingerprint=mark,
+    )
+
+
+def list_data(name: str, root: str | Path | None) -> Listing:
+    """What lies in the folder of a data set; ValueError if that can't be told, `problems` if only parts are wrong."""
+    if name not in LAYOUTS:
+        raise ValueError(f"There is no data set {name!r}; choose one of {', '.join(DATASETS)}.")
+    layout = LAYOUTS[name]
+    if root is None or not Path(root).is_dir():
+        where = f"Tell where {layout.title} lies" if root is None else f"There is no folder {root}"
+        raise ValueError(f"{where}: --root FOLDER, with {layout.holds} ({layout.source}).")
+    listing = layout.read(Path(root))
+    empty = [split for split in listing.splits if not listing.entries_of(split)]
+    if empty and not listing.problems:
+        return replace(listing, problems=(f"{root} has no photographs of the split(s) {', '.join(empty)}.",))
+    return listing

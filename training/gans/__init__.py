@@ -1,0 +1,1 @@
+"""How G and D learn: networks' steps, batches, augmentation, presets."""

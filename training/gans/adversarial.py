@@ -1,0 +1,201 @@
+"""One training step of the GANs: which pictures and texts D and G see, and what they learn from them."""
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from t2i.networks import build_discriminator, build_generator
+from t2i.networks.augmented import Dropout, Whitening
+from t2i.networks.models import StyleEncoder
+from training.data.captioned import CaptionedImages
+from training.gans.augment import augment
+from training.gans.batches import Batch, BatchSource
+from training.gans.presets import GanConfig
+from training.run.distributed import average_gradients, own_share, share_batch_norm
+from training.run.export import calibrate_batch_norm
+from training.run.loop import Trainer
+from training.run.losses import conditioning_loss, discriminator_loss, diversity_loss, generator_loss, style_loss
+from training.run.memory import send
+from training.run.randomness import step_noise, step_rng
+
+NOISE, CALIBRATION, REAL, FAKE, FAKE_FOR_G, SPECKLE, DROPOUT = range(1, 8)  # streams of step-keyed randomness
+STYLE_LR = 1e-3
+TERMS = ("diversity", "readable", "kl")
+FAR_STEP = 10**9  # batches that no run reaches, for statistics and pictures of the data
+
+
+class GanTrainer(Trainer):
+    """One step of D and one of G per batch."""
+
+    def __init__(self, data: CaptionedImages, phi: Tensor, config: GanConfig, device: torch.device):
+        """`data` is the training split, `phi` (M, D) the embeddings of all its captions."""
+        self.config, self.device = config, device
+        self.batch_size, self.share = config.batch_size, own_share(config.batch_size)
+        self.epoch = len(data)
+        self.total_images = config.epochs * self.epoch
+        self.source = BatchSource(
+            data, phi, config.batch_size, config.captions_per_image, config.image_size, config.seed, device
+        )
+        self.sizes = config.model(phi.shape[1])
+        self.smooth = config.smooth if config.augmented else 0.0
+        torch.manual_seed(config.seed)
+        self.G = build_generator(self.sizes).to(device, memory_format=torch.channels_last)
+        self.D = build_discriminator(self.sizes).to(device, memory_format=torch.channels_last)
+        if config.augmented:
+            self._prepare_augmented(phi)
+        share_batch_norm(self.G, self.D.trunk, self.D.joint)  # D.embed sees the text of all rows
+        decay = 0.5 ** (config.batch_size / config.ema_images)
+        self.ema = AveragedModel(self.G, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=False)
+        adam = {"lr": config.lr, "betas": (config.beta1, 0.999), "fused": True}
+        self.G_optimizer = torch.optim.Adam(self.G.parameters(), **adam)
+        self.D_optimizer = torch.optim.Adam(self.D.parameters(), **adam)
+        self.parts = {
+            "G": self.G, "D": self.D, "ema": self.ema,
+            "G_optimizer": self.G_optimizer, "D_optimizer": self.D_optimizer,
+        }  # fmt: skip
+        if config.readable:
+            self.S = StyleEncoder(self.sizes).to(device, memory_format=torch.channels_last)
+            share_batch_norm(self.S)
+            self.S_optimizer = torch.optim.Adam(self.S.parameters(), lr=STYLE_LR, fused=True)
+            self.parts |= {"S": self.S, "S_optimizer": self.S_optimizer}
+
+    def _prepare_augmented(self, phi: Tensor) -> None:
+        """What the skip-thought system's networks take from the data and the settings."""
+        modules = [*self.G.modules(), *self.D.modules()]
+        whitenings = [module for module in modules if isinstance(module, Whitening)]
+        whitenings[0].fit(phi.to(self.device))
+        for other in whitenings[1:]:
+            other.load_state_dict(whitenings[0].state_dict())
+        for module in modules:
+            if isinstance(module, Dropout):
+                module.share = self.config.dropout
+
+    def step(self, step: int) -> dict[str, Tensor]:
+        self._set_learning_rate(step)
+        if self.sizes.augmented:
+            torch.manual_seed(int(step_rng(self.config.seed, step, DROPOUT).integers(2**62)) + self.share.rank)
+        self.phase("batch")
+        batch, own = self.source.draw(step, self.share), self.share.rows
+        n = len(batch.images)
+        text, pairs = self._text_for_G(batch)
+        phi = text[own]
+        z = self._noise((len(phi), self.sizes.z_size), step, NOISE)
+        self.phase("G forward")
+        with self._autocast():
+            fakes = self.G(z, phi)
+        self.phase("D forward")
+        pictures, drawn = self._seen(batch.images, step, REAL), self._seen(fakes[:n].detach(), step, FAKE)
+        real, wrong, fake = self._judge_for_D(pictures, drawn, batch.phi, batch.partner)
+        D_loss = discriminator_loss(real, fake, wrong if self.config.mismatched_text else None, self.smooth)
+        self.phase("D backward and update")
+        self._update(self.D_optimizer, D_loss)
+        self.phase("D on G's pictures")
+        self.D.requires_grad_(False)
+        with self._autocast():
+            code, features = self.D.embed(text), self.D.trunk(self._seen(fakes, step, FAKE_FOR_G))
+            logits = self.D.judge(features, code[own])
+        G_loss = generator_loss(logits.float(), self.smooth)
+        self.phase("G's other terms")
+        losses = {"D_loss": D_loss, "G_loss": G_loss} | self._terms(fakes, z, phi, pairs, step)
+        self.phase("G backward and update")
+        asked = sum(getattr(self.config, name) * losses[name] for name in TERMS if name in losses)
+        self._update(self.G_optimizer, G_loss + asked)
+        if self.config.readable:
+            average_gradients(self.S_optimizer)
+            self.S_optimizer.step()
+            self.S_optimizer.zero_grad(set_to_none=True)
+        self.D.requires_grad_(True)
+        self.phase("moving average")
+        self.ema.update_parameters(self.G)
+        means = {f"p_{k}": v.sigmoid().mean() for k, v in {"real": real, "wrong": wrong, "fake": fake}.items()}
+        return losses | means
+
+    def _terms(self, fakes: Tensor, z: Tensor, phi: Tensor, pairs: tuple[slice, slice], step: int) -> dict[str, Tensor]:
+        """What G is asked for beside deceiving D, where the settings ask for it, by the setting's name.
+
+        One backward pass serves S, too: its gradient is that of its own loss times the weight, and
+        Adam does not see the difference.
+        """
+        terms = {}
+        if self.config.diversity:
+            first, second = pairs
+            terms["diversity"] = diversity_loss(
+                fakes[first].float(), fakes[second].float(), z[first], z[second], self.config.diversity_cells
+            )
+        if self.config.readable:
+            speckle = self._noise(fakes.shape, step, SPECKLE)
+            with self._autocast():
+                read = self.S(fakes + self.config.speckle * speckle)
+            terms["readable"] = style_loss(read.float(), z[:, : self.sizes.noise_size])
+        if self.sizes.augmented:
+            terms["kl"] = conditioning_loss(*self.G.condition(phi))
+        return terms
+
+    def _text_for_G(self, batch: Batch) -> tuple[Tensor, tuple[slice, slice]]:
+        """The batch's text, then what only G sees; and slices of equal text, of own rows, for the diversity term.
+
+        GAN-INT adds a share of a batch of interpolated text (beta 0.5, with text of another class). With
+        the diversity term, a quarter of the batch's text stands a second time, for other noise.
+        """
+        n, phi = self.batch_size, batch.phi
+        q, parts = n // 4, [phi]
+        if self.config.diversity:
+            parts.append(phi[:q])
+        if self.config.interpolated_text:
+            parts.append(((phi + phi[batch.partner]) / 2)[: self.config.interpolated_rows])
+        n, q = n // self.share.world, q // self.share.world
+        return torch.cat(parts), (slice(0, q), slice(n, n + q))
+
+    def _judge_for_D(self, images: Tensor, fakes: Tensor, phi: Tensor, partner: Tensor) -> tuple[Tensor, ...]:
+        """Logits of real with right text, real with wrong text, fake with right text.
+
+        Batch norm sees each group alone. The text code is shared: its statistics are those of
+        the same rows in another order. Text and partners are of all rows, pictures of the own.
+        """
+        own = self.share.rows
+        with self._autocast():
+            code, features = self.D.embed(phi), self.D.trunk(images)
+            real = self.D.judge(features, code[own])
+            wrong = self.D.judge(features, code[partner[own]])
+            fake = self.D.judge(self.D.trunk(fakes), code[own])
+        return real.float(), wrong.float(), fake.float()
+
+    def _seen(self, images: Tensor, step: int, stream: int) -> Tensor:
+        """The pictures as D sees them."""
+        return augment(images, step_rng(self.config.seed, step, stream), self.share) if self.config.augment else images
+
+    def _noise(self, shape: tuple[int, ...], step: int, stream: int) -> Tensor:
+        """The own rows of the step's noise, in this shape."""
+        whole = (shape[0] * self.share.world, *shape[1:])
+        return send(step_noise(whole, self.config.seed, step, stream)[self.share.rows], self.device)
+
+    def _autocast(self):
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bf16")
+
+    def _set_learning_rate(self, step: int) -> None:
+        epochs = step * self.batch_size / self.epoch
+        lr = self.config.lr * 0.5 ** int(epochs / self.config.halve_lr_epochs)
+        if self.config.anneal:
+            lr *= min(1, (1 - epochs / self.config.epochs) / self.config.anneal)
+        for optimizer in (self.G_optimizer, self.D_optimizer):
+            for group in optimizer.param_groups:
+                group["lr"] = lr
+
+    @staticmethod
+    def _update(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        average_gradients(optimizer)
+        optimizer.step()
+
+    def averaged_generator(self) -> nn.Module:
+        """The EMA of G with batch statistics of its own, ready to sample."""
+        generator = build_generator(self.sizes).to(self.device, memory_format=torch.channels_last)
+        generator.load_state_dict(self.ema.module.state_dict())
+        calibrate_batch_norm(generator, self._calibration_batches())
+        return generator
+
+    def _calibration_batches(self, count: int = 32):
+        for k in range(count):
+            z = step_noise((self.batch_size, self.sizes.z_size), self.config.seed, k, CALIBRATION)
+            yield z.to(self.device), self.source.draw(FAR_STEP + k).phi

@@ -1,0 +1,1 @@
+"""What leaves the house for the Hub: cards, demos, and sending them."""

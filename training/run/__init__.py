@@ -1,0 +1,1 @@
+"""What every run needs, whatever it learns: the loop, states, snapshots, randomness, processes."""

@@ -1,0 +1,94 @@
+"""Text for skip-thoughts: sentences in the order of their documents, and the words of a text."""
+
+import argparse
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from t2i.networks.skip_thoughts import UNKNOWN, Vocabulary, tokenize
+from training.data import DATASETS, load_data
+
+LOAD_SIZE = 76  # of pictures, which a data set brings along
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """M sentences as places of words (M, T), and the rows that have a sentence before and one after them."""
+
+    words: Tensor
+    middles: np.ndarray
+
+    @classmethod
+    def of(cls, documents: Sequence[Sequence[str]], vocabulary: Vocabulary, longest: int) -> "Corpus":
+        """ValueError if no document has three sentences."""
+        ends = np.cumsum([len(document) for document in documents])
+        inner = [np.arange(end - len(document) + 1, end - 1) for document, end in zip(documents, ends)]
+        middles = np.concatenate(inner) if inner else np.array([], int)
+        if not len(middles):
+            raise ValueError(
+                "No document has three sentences, which skip-thoughts need; write a sentence a line and an empty "
+                "line between documents, or give images with three captions."
+            )
+        words = vocabulary.read([sentence for document in documents for sentence in document], longest)
+        return cls(words.to(torch.int32), middles)
+
+    def draw(self, size: int, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """Sentences before, in the middle and after, each (size, T) as long as the longest there."""
+        rows = rng.choice(self.middles, size)
+        parts = [self.words[torch.from_numpy(rows + k)].long() for k in (-1, 0, 1)]
+        return tuple(part[:, : int((part > 0).sum(1).max())] for part in parts)
+
+
+def read_corpus(file: Path) -> list[list[str]]:
+    """Documents of a text file: a sentence a line, an empty line between documents; ValueError names what is wrong."""
+    try:
+        text = file.read_text(encoding="utf-8-sig")  # a mark at the start, as some editors write, is no word
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"{file} is no readable UTF-8 text ({error}); give a file with a sentence a line.") from error
+    documents, lines = [], [line.strip() for line in text.splitlines()]
+    for line, before in zip(lines, ["", *lines]):
+        if line and not before:
+            documents.append([])
+        if line:
+            documents[-1].append(line)
+    return documents
+
+
+def count_words(sentences: Iterable[Sequence[str]]) -> Counter[str]:
+    """How often each word stands in tokenized sentences."""
+    counts = Counter()
+    for sentence in sentences:
+        counts.update(sentence)
+    return counts
+
+
+def add_text_flags(parser: argparse.ArgumentParser) -> None:
+    """Flags for the text whose words an encoder is to know."""
+    text = parser.add_mutually_exclusive_group(required=True)
+    text.add_argument("--words", type=Path, help="a UTF-8 text file that uses the words")
+    text.add_argument("--data", choices=DATASETS, help="a data set whose captions use the words")
+    parser.add_argument("--root", type=Path, help="folder of the data set")
+
+
+def count_text(options: argparse.Namespace) -> Counter[str]:
+    """How often each word stands in the text that the flags name; ValueError if there is none."""
+    if options.words:
+        documents = read_corpus(options.words)
+    else:
+        documents = load_data(options.data, options.root, LOAD_SIZE).captions
+    counts = count_words(tokenize(sentence) for document in documents for sentence in document)
+    if not counts:
+        raise ValueError(f"{options.words} has no words; give a text that uses those to be known.")
+    return counts
+
+
+def tell_unknown(counts: Counter[str], vocabulary: Vocabulary) -> str:
+    """How many words of a text a vocabulary lacks."""
+    unknown = [word for word in counts if vocabulary.words[vocabulary.place(word)] == UNKNOWN]
+    share = sum(counts[word] for word in unknown) / counts.total()
+    return f"{len(unknown):,} of {len(counts):,} words of the text ({share:.2%} of it) read as {UNKNOWN}"
