@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, StreamingRespon
 from starlette.routing import Route
 from support.loopback import listening
 
-from t2i import guard
+from t2i.serving import guard
 from t2i.serving.guard import MISFIT, Guard, impatient
 
 LIMITS = {"/large": 50_000, "": 1_000}

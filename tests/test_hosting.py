@@ -27,7 +27,7 @@ from gradio.utils import safe_get_lock
 from support.load.wire import Client, Connection
 from support.visit import CAPTION, SEED, visit
 
-from t2i import hosting
+from t2i.serving import hosting
 from t2i.serving.hosting import allow_open_files, delete_old, in_a_loop, keep_tidy, own_folder, seconds_to_keep
 
 USER = 12345  # whom no system knows

@@ -16,7 +16,7 @@ import sys, time
 from pathlib import Path
 from tempfile import gettempdir
 from t2i import Synthesizer
-from t2i import shelf as module
+from t2i.serving import shelf as module
 from t2i.serving.shelf import MOST_PULLED, Shelf
 
 shelf = Shelf(Synthesizer.from_pretrained(sys.argv[1]), ["us/flowers@v0"], len(sys.argv) > 2)
