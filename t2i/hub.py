@@ -18,6 +18,7 @@ from t2i.snapshot import (
     GENERATOR,
     PHOTO_SUFFIXES,
     PHOTOS,
+    SNAPSHOT,
     STYLE_ENCODER,
     TEXT_ENCODER,
     VARIANTS_FOLDER,
@@ -56,8 +57,9 @@ class Reference:
 def find_snapshot(path_or_repo: str | Path | None = None, revision: str | None = None) -> Path:
     """The folder of a snapshot.
 
-    Without an argument: see above. A folder is taken as it is. `owner/repo` or `owner/repo@revision` is
-    downloaded once from the Hub (a branch, tag or commit; default main) and then found in its cache.
+    Without an argument: see above. A folder is taken as it is, that of a run for its snapshot. `owner/repo`
+    or `owner/repo@revision` is downloaded once from the Hub (a branch, tag or commit; default main) and then
+    found in its cache.
     ValueError says in one sentence what to do.
     """
     if path_or_repo is None:
@@ -67,7 +69,7 @@ def find_snapshot(path_or_repo: str | Path | None = None, revision: str | None =
     if Path(path_or_repo).is_dir():
         if revision is not None:
             raise ValueError(f"{path_or_repo} is a folder and has no revisions; leave the revision out.")
-        return Path(path_or_repo)
+        return folder_of_weights(Path(path_or_repo))
     try:
         reference = Reference.parse(str(path_or_repo))
     except ValueError as error:
@@ -79,6 +81,20 @@ def find_snapshot(path_or_repo: str | Path | None = None, revision: str | None =
             raise ValueError(f"{path_or_repo} and {revision} are two revisions; give one.")
         reference = Reference(reference.repo, revision)
     return download(reference)
+
+
+def folder_of_weights(folder: Path) -> Path:
+    """The folder itself, or the snapshot that a run of training has left in it; ValueError for a run without one."""
+    if (folder / GENERATOR).is_file():
+        return folder
+    if (folder / SNAPSHOT / CONFIG).is_file():
+        return folder / SNAPSHOT
+    if (folder / "stats.jsonl").is_file():
+        raise ValueError(
+            f"{folder} is a run that has no {SNAPSHOT} yet; give one that training.gan has finished, or a folder of "
+            "weights."
+        )
+    return folder
 
 
 def bundled() -> Path | None:

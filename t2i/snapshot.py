@@ -33,6 +33,7 @@ Network = TypeVar("Network", bound=nn.Module)
 CONFIG, GENERATOR, TEXT_ENCODER = "config.json", "generator.safetensors", "text_encoder.safetensors"
 DISCRIMINATOR, STYLE_ENCODER = "discriminator.safetensors", "style_encoder.safetensors"
 VOCABULARY = "vocabulary.json"
+SNAPSHOT = "snapshot"  # of a run's folder, the one with its weights
 VARIANTS_FOLDER, PHOTOS = "variants", "photos"
 PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 

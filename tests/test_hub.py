@@ -213,6 +213,22 @@ def test_search_order(snapshot, monkeypatch):
     assert find_snapshot() == snapshot
 
 
+def test_the_folder_of_a_run_stands_for_its_snapshot(snapshot, tmp_path):
+    run = tmp_path / "gan"
+    run.mkdir()
+    for name in ("config.json", "stats.jsonl"):
+        (run / name).write_text("{}\n")
+    with pytest.raises(
+        ValueError, match=r"gan is a run that has no snapshot yet; give one that training\.gan has fini"
+    ):
+        find_snapshot(run)
+    shutil.copytree(snapshot, run / "snapshot")
+    assert find_snapshot(run) == run / "snapshot"
+    shutil.copytree(run / "snapshot", snapshot_of_both := tmp_path / "both")
+    shutil.copytree(snapshot, snapshot_of_both / "snapshot")
+    assert find_snapshot(snapshot_of_both) == snapshot_of_both
+
+
 @pytest.mark.parametrize("name", ["no-such-folder", "folder", "/nowhere", "a/b/c"])
 def test_what_is_neither_folder_nor_repository_is_told(name):
     with pytest.raises(ValueError, match="There is no folder"):

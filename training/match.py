@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from t2i.hub import folder_of_weights
 from t2i.networks.models import Discriminator, Generator, fold_batch_norm
 from t2i.snapshot import DISCRIMINATOR, load_discriminator, load_generator, load_text_encoder, read_config
 from training.data import CaptionedImages, load_data
@@ -142,6 +143,7 @@ def main(arguments: list[str] | None = None) -> None:
     add_fields(parser, MatchConfig())
     options = parser.parse_args(arguments)
     config = apply_fields(PRESETS[options.preset], options)
+    options.model = folder_of_weights(options.model)
     data = load_data(options.data, options.root, read_config(options.model).model.image_size)
     if options.dry_run:
         trainer = build_trainer(data.thin(512), options.model, config, options.device)
