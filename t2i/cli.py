@@ -108,24 +108,29 @@ def load(options: argparse.Namespace) -> Synthesizer:
 
 
 def check_out(out: Path, suffixes: tuple[str, ...]) -> None:
-    """ValueError unless a file of this name can be written: found out before the work."""
+    """ValueError unless a file of this name, or what a link there points to, can be written: found out before work."""
     if out.suffix.lower() not in suffixes:
         *first, last = suffixes
         known = f"{', '.join(first)} or {last}" if first else last
         raise ValueError(f"{out} is not a {known}; name it like flowers{last}.")
-    if not out.parent.is_dir():
-        raise ValueError(f"There is no folder {out.parent}; make it first or write elsewhere with -o.")
+    folder = Path(os.path.realpath(out)).parent if out.is_symlink() else out.parent
+    if not folder.is_dir():
+        raise ValueError(f"There is no folder {folder}; make it first or write elsewhere with -o.")
     if out.is_dir():
         raise ValueError(f"{out} is a folder; give -o a new name.")
 
 
 @contextmanager
 def replacing(out: Path) -> Iterator[Path]:
-    """A name to write to, renamed to `out` in the end; on an error nothing is left, and an old `out` stays."""
-    temporary = out.with_name(f".{os.getpid()}-{out.name}")
+    """A name to write to, renamed to `out` in the end; on an error nothing is left, and an old `out` stays.
+
+    A link stays one: what it points to is written.
+    """
+    target = Path(os.path.realpath(out))
+    temporary = target.with_name(f".{os.getpid()}-{out.name}")
     try:
         yield temporary
-        temporary.replace(out)
+        temporary.replace(target)
     except OSError as error:
         raise ValueError(f"{out} can't be written ({error.strerror or error}); write elsewhere with -o.") from error
     finally:
