@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from t2i.numbers import whole_number
+
 
 def lerp(a: Tensor, b: Tensor, amount: float) -> Tensor:
     """(1 - amount) a + amount b: how Reed et al. 2016 (arXiv 1605.05396, section 4.3) blend embeddings."""
@@ -24,7 +26,8 @@ def slerp(a: Tensor, b: Tensor, amount: float) -> Tensor:
 
 
 def steps_between(count: int) -> list[float]:
-    """`count` amounts from 0 to 1, both included; ValueError below 2."""
-    if isinstance(count, bool) or not isinstance(count, int) or count < 2:
+    """`count` amounts from 0 to 1, both included; ValueError unless it is a whole number of at least 2."""
+    steps = whole_number(count)
+    if steps is None or steps < 2:
         raise ValueError(f"The number of steps is {count!r}; give a whole number of at least 2.")
-    return [k / (count - 1) for k in range(count)]
+    return [k / (steps - 1) for k in range(steps)]

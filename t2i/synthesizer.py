@@ -17,6 +17,7 @@ from t2i.images import parameters_text, to_images
 from t2i.interpolation import lerp, slerp, steps_between
 from t2i.networks.models import Discriminator, Generator, StyleEncoder, fold_batch_norm
 from t2i.networks.text import clean_caption
+from t2i.numbers import checked_seed, whole_number
 from t2i.photos import to_pixels
 from t2i.snapshot import (
     DISCRIMINATOR,
@@ -107,7 +108,8 @@ class Synthesizer:
 
         One caption with several seeds, or one seed with several captions, is repeated; otherwise
         their numbers must agree. ValueError for captions that can't be read (see
-        `t2i.networks.text.clean_caption`) and seeds outside 0 to 2^32 - 1.
+        `t2i.networks.text.clean_caption`) and seeds that are not whole numbers from 0 to 2^32 - 1; 7.0
+        and NumPy's 7 are.
         """
         captions, seeds = _pair(captions, seeds)
         phi = self.encode_text(captions)
@@ -133,6 +135,7 @@ class Synthesizer:
         for value in (amount, noise_amount):
             if not 0 <= value <= 1:
                 raise ValueError(f"The amount is {value!r}; give a number from 0 to 1.")
+        seed, to_seed = checked_seed(seed), None if to_seed is None else checked_seed(to_seed)
         z = self.noise(seed)
         if to_seed is not None:
             z = slerp(z, self.noise(to_seed), noise_amount)
@@ -187,7 +190,7 @@ class Synthesizer:
         `others` are captions to score beside this one; as a rule seven of `examples`. ValueError for a
         caption of one word, and as in `generate`.
         """
-        words = clean_caption(caption).split()
+        words = clean_caption(caption, keep_case=True).split()
         if sum(any(c.isalpha() for c in word) for word in words) < 2:
             raise ValueError("The caption has one word; give two or more, so that one can be left out.")
         image = self.generate(caption, seed)[0]
@@ -201,7 +204,7 @@ class Synthesizer:
         if self._discriminator is not None:
             captions = [caption, *others]
             scores = dict(zip(captions, self.match(image, captions)))
-        return Explanation(caption, seed, image, effects, scores)
+        return Explanation(caption, checked_seed(seed), image, effects, scores)
 
     @torch.inference_mode()
     def match(self, image: Image.Image, captions: Sequence[str]) -> list[float]:
@@ -260,9 +263,8 @@ class Synthesizer:
 
     def noise(self, seed: int) -> Tensor:
         """z (z_size,) of a seed, drawn on the CPU from N(0, 1)."""
-        if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed <= MAX_SEED:
-            raise ValueError(f"The seed is {seed!r}; give a whole number from 0 to {MAX_SEED}.")
-        return torch.randn(self.config.model.z_size, generator=torch.Generator().manual_seed(seed))
+        generator = torch.Generator().manual_seed(checked_seed(seed))
+        return torch.randn(self.config.model.z_size, generator=generator)
 
 
 @cache
@@ -284,13 +286,15 @@ def in_one_thread(network: nn.Module, *inputs: Tensor) -> Tensor:
 
 
 def consecutive_seeds(first: int, count: int) -> list[int]:
-    """`count` seeds from `first` on; after the last one comes 0."""
-    return [(first + k) % (MAX_SEED + 1) for k in range(count)]
+    """`count` seeds from `first` on; after the last one comes 0. ValueError unless both are whole numbers."""
+    first, number = checked_seed(first), whole_number(count)
+    if number is None or number < 1:
+        raise ValueError(f"The number of pictures is {count!r}; give a whole number of at least 1.")
+    return [(first + k) % (MAX_SEED + 1) for k in range(number)]
 
 
 def _pair(captions: str | Sequence[str], seeds: int | Sequence[int]) -> tuple[list[str], list[int]]:
-    captions = [captions] if isinstance(captions, str) else list(captions)
-    seeds = [seeds] if isinstance(seeds, int) else list(seeds)
+    captions, seeds = _listed(captions), [checked_seed(seed) for seed in _listed(seeds)]
     if len(captions) == 1:
         captions *= len(seeds)
     elif len(seeds) == 1:
@@ -298,3 +302,11 @@ def _pair(captions: str | Sequence[str], seeds: int | Sequence[int]) -> tuple[li
     if len(captions) != len(seeds):
         raise ValueError(f"There are {len(captions)} captions and {len(seeds)} seeds; give one seed a caption.")
     return captions, seeds
+
+
+def _listed(values: object) -> list:
+    """One or several as a list; NumPy's scalars and text are one."""
+    try:
+        return [values] if isinstance(values, str) else list(values)
+    except TypeError:
+        return [values]

@@ -6,6 +6,7 @@ import gradio as gr
 
 from t2i.config import MAX_SEED
 from t2i.networks.text import clean_caption
+from t2i.numbers import whole_number
 from t2i.page.settings import MAX_CAPTIONS
 
 Verdict = Callable[[object], dict]
@@ -39,10 +40,11 @@ def readable_lines(text: object) -> dict:
 
 
 def whole(name: str, low: int, high: int) -> Verdict:
-    """Verdicts on a whole number from `low` to `high`."""
+    """Verdicts on a whole number from `low` to `high`; JSON's 7.0 is one."""
 
     def verdict(value: object) -> dict:
-        fits = isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+        number = whole_number(value)
+        fits = number is not None and low <= number <= high
         return gr.validate(fits, f"The {name} must be a whole number from {low} to {high}.")
 
     return verdict
