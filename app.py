@@ -1,5 +1,6 @@
 """The web page: one function per tab. What draws is in `t2i`, what the page is made of in `t2i.page`."""
 
+import argparse
 import re
 import sys
 import time
@@ -13,7 +14,7 @@ from gradio.events import Dependency
 from starlette.middleware import Middleware
 
 from t2i.config import TITLES
-from t2i.networks.text import MAX_CHARACTERS
+from t2i.networks.text import MAX_CHARACTERS, legible
 from t2i.page import browser, texts
 from t2i.page.checks import WHOLE_SEED, checks, one_of, readable, readable_lines, uploaded, whole
 from t2i.page.components import (
@@ -49,6 +50,7 @@ from t2i.page.settings import (
     SECOND_SEED,
     WALKS,
 )
+from t2i.page.tools import take_written_numbers
 from t2i.serving.guard import Guard, impatient
 from t2i.serving.hosting import (
     allow_open_files,
@@ -73,9 +75,9 @@ BODIES = {  # bytes of a request: an upload with its wrapping, a photograph in a
     "": 200_000,
 }
 
-DRAWING = {  # all calls of the model take turns; validators see values as they were sent
-    "concurrency_id": "model",
-    "concurrency_limit": 1,
+TURNS = {"concurrency_id": "model", "concurrency_limit": 1}  # one call of the model, or one large picture, at a time
+DRAWING = {  # validators see values as they were sent
+    **TURNS,
     "preprocess": False,
     "show_progress": "minimal",
     "trigger_mode": "always_last",
@@ -127,7 +129,7 @@ def generate_tab(endpoints: Endpoints, model: gr.Dropdown, chosen: Dependency) -
             caption = gr.Textbox(
                 examples[0], label="Caption", placeholder=examples[0], lines=1, max_lines=4, elem_id="caption"
             )
-            note = gr.Markdown(f"{len(examples[0])} of {MAX_CHARACTERS} characters", elem_id="note")
+            note = gr.Markdown(f"{len(legible(examples[0]))} of {MAX_CHARACTERS} characters", elem_id="note")
             button = gr.Button("Draw", variant="primary", elem_classes="draw")
             pictures = gallery(first, "Pictures", elem_id="pictures")
             gr.Markdown(texts.HINT, elem_id="hint", elem_classes="hint")
@@ -270,7 +272,8 @@ def style_tab(endpoints: Endpoints, model: gr.Dropdown) -> None:
         "validator": checks(uploaded, readable, readable_lines, endpoints.known), **DRAWING,
     }  # fmt: skip
     gr.on([button.click, caption.submit], api_name="transfer_style", **values)
-    photo.upload(api_visibility="private", **values)
+    readied = photo.upload(endpoints.presentable, photo, photo, preprocess=False, **TURNS, **QUIETLY).success
+    readied(api_visibility="private", **values)
     chosen = samples.select(choose_photo, [samples, caption], [photo, caption], **AT_ONCE)
     chosen.then(api_visibility="private", **values)
 
@@ -387,6 +390,7 @@ def serve(page: gr.Blocks, shelf: Shelf) -> None:
         footer_links=["api", "settings"],
         prevent_thread_lock=True,
     )
+    take_written_numbers(page)
     page.server.config.http_protocol_class = impatient(page.server.config.http_protocol_class)
 
 
@@ -397,14 +401,16 @@ def forget_deleted(page: gr.Blocks) -> None:
         files -= {file for file in tuple(files) if not Path(file).exists()}
 
 
-def main() -> None:
-    """Load the weights and serve until told to stop.
+def main(arguments: list[str] | None = None) -> None:
+    """Load the weights and serve until told to stop; there are no arguments but -h.
 
     `$T2I_WEIGHTS` are those to show, `$T2I_MODELS` others of the Hub that visitors may choose (owner/repo@revision,
     separated by commas), and `T2I_ANY_MODEL=1` lets them name any. Generated and uploaded files live for
     `$T2I_KEEP_SECONDS`, in a folder of their own in `$GRADIO_TEMP_DIR`. `$GRADIO_SERVER_NAME` and
     `$GRADIO_SERVER_PORT` apply.
     """
+    shape = argparse.RawDescriptionHelpFormatter
+    argparse.ArgumentParser("python app.py", description=texts.HELP, formatter_class=shape).parse_args(arguments)
     torch.set_num_threads(1)  # for one small picture a second thread gains little, and waits long on a busy machine
     stop = stop_signal()
     allow_open_files()

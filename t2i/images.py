@@ -4,6 +4,7 @@ import json
 import math
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -11,23 +12,32 @@ from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
 from torch import Tensor
 
 from t2i.config import MAX_SEED
-from t2i.networks.text import clean_caption
+from t2i.networks.text import clean_caption, writable
 
 GAP = 2  # pixels between the pictures of a grid
+TOLD = r"(?s)(.*)\n(?:Seed: ([0-9]{1,10}), )?Size: [0-9]+x[0-9]+, Model: ([^,\n]+).*"  # what `parameters_text` writes
 LABEL_SIZE, LABEL_WIDTH, LABEL_GAP = 14, 200, 10  # pixels of a labelled grid: type, room for a caption, space
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """What the text of a PNG tells of how it was drawn."""
+
+    caption: str
+    seed: int
+    model: str
 
 
 def parameters_text(caption: str, seed: int | None, size: tuple[int, int], model: str, **more: object) -> str:
     """Caption, newline, settings: the form that image viewers of the field read.
 
-    `more` settings stand after Model, a name's underscores as spaces; text is quoted as JSON.
-    Control characters and lone surrogates, which PNG text can't hold, are left out.
+    `more` settings stand after Model, a name's underscores as spaces; text is quoted as JSON. A caption is
+    written so that it reads, and draws, as before (see `t2i.networks.text.writable`).
     """
     settings = {} if seed is None else {"Seed": seed}
     settings |= {"Size": f"{size[0]}x{size[1]}", "Model": model}
     quoted = {k.replace("_", " ").capitalize(): json.dumps(v) if isinstance(v, str) else v for k, v in more.items()}
-    text = f"{caption}\n" + ", ".join(f"{k}: {v}" for k, v in (settings | quoted).items())
-    return "".join(c for c in text if c.isprintable() or c == "\n")
+    return writable(f"{caption}\n" + ", ".join(f"{k}: {v}" for k, v in (settings | quoted).items()))
 
 
 def to_images(pixels: Tensor) -> list[Image.Image]:
@@ -114,26 +124,14 @@ def save_png(image: Image.Image, file: str | Path | BinaryIO, parameters: str) -
     image.save(file, format="PNG", pnginfo=info)
 
 
-def read_parameters(image: Image.Image) -> tuple[str, int] | None:
-    """Caption and seed from a PNG that we wrote, None if it tells none that can be drawn."""
-    told = _told(image)
-    if not told or told["seed"] is None or int(told["seed"]) > MAX_SEED:
+def read_parameters(image: Image.Image) -> Parameters | None:
+    """How a PNG that we wrote was drawn; None if its text tells nothing that can be drawn again."""
+    text = image.info.get("parameters")
+    told = re.fullmatch(TOLD, text) if isinstance(text, str) else None
+    if not told or told[2] is None or int(told[2]) > MAX_SEED:
         return None
     try:
-        clean_caption(told["caption"])
+        clean_caption(told[1])
     except ValueError:
         return None
-    return told["caption"], int(told["seed"])
-
-
-def read_model(image: Image.Image) -> str | None:
-    """Name of the model that drew a PNG that we wrote, None if it tells none."""
-    told = _told(image)
-    return told["model"] if told else None
-
-
-def _told(image: Image.Image) -> re.Match | None:
-    """What `parameters_text` wrote."""
-    form = r"(?s)(?P<caption>.*)\n(?:Seed: (?P<seed>[0-9]{1,10}), )?Size: [0-9]+x[0-9]+, Model: (?P<model>[^,\n]+).*"
-    text = image.info.get("parameters")
-    return re.fullmatch(form, text) if isinstance(text, str) else None
+    return Parameters(told[1], int(told[2]), told[3])

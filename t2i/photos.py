@@ -2,6 +2,8 @@
 
 import math
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -18,6 +20,7 @@ DRAFTED = 128_000_000  # of a camera's ordinary JPEG, which is decoded smaller
 MAX_SIDE = 30_000
 ENOUGH = 1_000_000  # pixels to go on with: more take memory and show nothing at 64 or 128
 FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "TIFF", "WEBP")  # not EPS, which is a program
+NOT_SHOWN = ("JPEG2000", "TIFF")  # by browsers, as a rule
 
 
 def open_photo(file: str | Path | BinaryIO) -> Image.Image:
@@ -27,9 +30,25 @@ def open_photo(file: str | Path | BinaryIO) -> Image.Image:
     is transparent; scaled down where it has more than 4 million pixels. ValueError says in one
     sentence what is wrong with the file.
     """
+    with _in_a_sentence(file):
+        image = _decode(file)
+    return to_rgb(image)
+
+
+def is_shown_by_browsers(file: str | Path) -> bool:
+    """Whether a page can show a file that `open_photo` reads; ValueError as there for what is no picture."""
+    with _in_a_sentence(file), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with Image.open(file, formats=FORMATS) as image:
+            return image.format not in NOT_SHOWN
+
+
+@contextmanager
+def _in_a_sentence(file: str | Path | BinaryIO) -> Iterator[None]:
+    """What decoders raise, as a ValueError that says what is wrong with the file."""
     name = Path(file).name if isinstance(file, (str, Path)) else "The file"
     try:
-        image = _decode(file)
+        yield
     except FileNotFoundError as error:
         raise ValueError(f"There is no file {file}; check its name.") from error
     except Image.UnidentifiedImageError as error:
@@ -42,7 +61,6 @@ def open_photo(file: str | Path | BinaryIO) -> Image.Image:
         if isinstance(error, OSError) and error.errno:
             raise ValueError(f"{name} can't be read ({error.strerror}); choose another file.") from error
         raise ValueError(f"{name} is damaged or cut short; save or send it again.") from error
-    return to_rgb(image)
 
 
 def _decode(file: str | Path | BinaryIO) -> Image.Image:
@@ -91,10 +109,11 @@ def shrunk(image: Image.Image) -> Image.Image:
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """RGB of 8 bits from any mode; transparent parts on white."""
+    """RGB of 8 bits from any mode; transparent parts on white; 12 bits, as cameras of science write, as such."""
     if image.mode.startswith("I") or image.mode == "F":
         values = np.nan_to_num(np.asarray(image, dtype=np.float64), posinf=0, neginf=0)
-        top = 65535 if image.mode != "F" else max(values.max(initial=0), 1e-9)
+        most = values.max(initial=0)
+        top = max(most, 1e-9) if image.mode == "F" else 65535 if most > 4095 else 4095
         return Image.fromarray((values / top * 255).round().clip(0, 255).astype(np.uint8)).convert("RGB")
     if image.has_transparency_data:
         image = image.convert("RGBA")

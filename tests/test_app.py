@@ -25,9 +25,10 @@ from PIL import Image
 from support.app_server import BAD_CAPTIONS, CAPTION, ROOT, environment, serve
 
 from t2i import Synthesizer
+from t2i.images import parameters_text, save_png
 from t2i.networks.text import clean_caption
 from t2i.page.endpoints import Endpoints
-from t2i.photos import to_square
+from t2i.photos import open_photo, to_square
 from t2i.serving.shelf import Shelf
 from t2i.snapshot import CONFIG, read_config
 from t2i.synthesizer import MAX_SEED
@@ -169,6 +170,21 @@ def test_bad_captions_are_refused_with_the_sentence(client, caption):
 def test_seeds_out_of_range_are_refused(client, seed):
     with pytest.raises(ValidationError, match=f"The seed must be a whole number from 0 to {MAX_SEED}"):
         generate(client, caption=CAPTION, seed=seed, count=1)
+
+
+def test_whole_floats_are_whole_numbers(client, address, synth):
+    drawn = generate(client, caption=CAPTION, seed=7.0, count=2.0)
+    assert [caption for _, caption in drawn] == ["seed 7", "seed 8"]
+    for (image, _), expected in zip(drawn, synth.generate(CAPTION, [7, 8])):
+        assert image.tobytes() == expected.tobytes()
+        assert image.info["parameters"] == expected.info["parameters"]
+    walk = pictures(
+        client, "/interpolate", caption_a=CAPTION, caption_b=OTHER, walk="both", seed=7.0, to_seed=9.0, steps=2.0
+    )
+    for (image, _), expected in zip(walk, synth.interpolate(CAPTION, OTHER, 2, 7, 9), strict=True):
+        assert image.info["parameters"] == expected.info["parameters"]
+    picture, refusal = live(address, CAPTION, OTHER, 1, 7.0, 9.0, 1.0, synth.name)
+    assert refusal == "" and picture["orig_name"] == "between-seed-7.png"
 
 
 @pytest.mark.parametrize("count", [0, 17, 2.5, None])
@@ -331,6 +347,18 @@ def test_the_same_four_are_mcp_tools(address, synth):
         assert re.search(rf"{address}/gradio_api/file=\S+\.png", answer.content[0].text), name
 
 
+def test_mcp_tools_take_numbers_that_are_written_as_text(address):
+    calls = {
+        "generate": {"caption": CAPTION, "seed": "5", "count": "2.0"},
+        "interpolate": {"caption_a": CAPTION, "caption_b": OTHER, "steps": " 3 ", "seed": 4.0},
+        "explain": {"caption": CAPTION, "seed": "7.5"},
+    }
+    _, answers = mcp_answers(address, calls)
+    assert re.findall(r"seed-(\d+)\.png", str(answers["generate"].content)) >= ["5", "6"]
+    assert "seed-4-step-3.png" in str(answers["interpolate"].content) and not answers["interpolate"].isError
+    assert answers["explain"].isError and "'7.5' is not" in answers["explain"].content[0].text
+
+
 def test_mcp_tools_refuse_with_the_sentence(address):
     _, answers = mcp_answers(address, {"generate": {"caption": " "}, "explain": {"caption": "rose"}})
     assert all(answer.isError for answer in answers.values())
@@ -399,6 +427,26 @@ def test_a_link_opens_its_pictures_and_refuses_in_a_sentence(synth):
             endpoints.open_link(search)
 
 
+def test_a_picture_gives_its_settings_back_and_a_model_that_is_not_here_is_told(synth, tmp_path):
+    endpoints, other = Endpoints(Shelf(synth)), synth.variants["skip-thought"]
+    for model in (synth, other):
+        save_png(image := model.generate(CAPTION, 5)[0], tmp_path / "here.png", image.info["parameters"])
+        assert endpoints.restore(str(tmp_path / "here.png")) == (CAPTION, 5, False, model.name)
+    save_png(image, tmp_path / "lost.png", parameters_text(CAPTION, 5, image.size, "lost@1234"))
+    with pytest.warns(UserWarning, match="lost@1234, which drew this picture, is not here; the model chosen above"):
+        assert endpoints.restore(str(tmp_path / "lost.png")) == (CAPTION, 5, False, gr.skip())
+
+
+@pytest.mark.parametrize("kind", ["TIFF", "JPEG2000", "PNG", "JPEG", "WEBP"])
+def test_what_browsers_can_not_show_becomes_a_png_that_gives_the_same_style(synth, tmp_path, kind):
+    Image.radial_gradient("L").resize((90, 70)).save(tmp_path / "photo", kind)
+    shown = Endpoints(Shelf(synth)).presentable({"path": str(tmp_path / "photo")})
+    if kind not in ("TIFF", "JPEG2000"):
+        assert shown == gr.skip()
+        return
+    assert opened(shown).format == "PNG" and opened(shown).tobytes() == open_photo(tmp_path / "photo").tobytes()
+
+
 def test_a_grid_has_a_row_for_each_caption_and_a_column_for_each_seed(synth):
     image = opened(Endpoints(Shelf(synth)).grid(f"{CAPTION}\n{OTHER}", MAX_SEED, 3))
     assert image.width > 3 * 128 and image.height > 2 * 128
@@ -446,3 +494,13 @@ def test_missing_weights_end_in_one_sentence(tmp_path):
     assert ended.returncode == 1
     assert ended.stderr.strip().splitlines()[-1].startswith("t2i: There is no folder nowhere")
     assert "Traceback" not in ended.stderr
+
+
+def test_help_says_what_there_is_and_starts_nothing(tmp_path):
+    command = [sys.executable, ROOT / "app.py", "--help"]
+    ended = subprocess.run(command, env=environment("nowhere", tmp_path), capture_output=True, text=True, cwd=tmp_path)
+    assert ended.returncode == 0 and ended.stderr == ""
+    host = (ROOT / "README.md").read_text().split("\n## Host\n")[1].split("\n## ")[0]
+    for names in re.findall(r"^\| (`.*?) \|", host, re.MULTILINE):
+        for name in re.findall(r"`((?:T2I|GRADIO)_[A-Z_]+)", names):
+            assert name in ended.stdout, name

@@ -18,7 +18,8 @@ from support.hub_server import HubServer
 
 from app import LONE_SEED
 from t2i import Synthesizer
-from t2i.networks.text import clean_caption
+from t2i.images import parameters_text, save_png
+from t2i.networks.text import clean_caption, legible
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
 SWITCHES = [
@@ -154,6 +155,49 @@ def test_characters_are_counted_while_typing(page, snapshot):
     expect(page.get_by_text("6 of 201 characters")).to_be_visible()
     caption_box(page).fill("x" * 202)
     expect(page.get_by_text("202 of 201 characters: too long")).to_be_visible()
+
+
+def test_the_browser_counts_as_the_encoder_reads(page):
+    odd = ("a 🌸 rosé “ﬂower”", "a\xa0\u2003red\u200b flower\ufeffs", "½ цветок — red", "a\x1f\x85b §c", "🌸", "İſK")
+    for caption in (*odd, "x" * 200 + "é🌼!!"):
+        caption_box(page).fill(caption)
+        used = len(legible(caption))
+        expect(page.locator("#note")).to_have_text(f"{used} of 201 characters" + ": too long" * (used > 201))
+
+
+def test_white_space_and_accents_draw_the_same_picture_from_link_history_and_file(page, tmp_path):
+    draw(page, "a\t“rosé”\xa0flower\u2028with 🌼 petals", 31)
+    first = shown(thumbnails(page).first)
+    page.get_by_role("button", name="Copy a link").click()
+    link = page.get_by_label("Link to these pictures")
+    expect(link).to_have_value(re.compile("seed=31&model="))
+    thumbnails(page).first.click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download", exact=True).click()
+    download.value.save_as(tmp_path / "mine.png")
+
+    def is_drawn_again() -> None:
+        expect(thumbnails(page).first).to_have_text("seed 31")
+        expect(thumbnails(page).first.locator("img")).to_have_attribute("src", first)
+
+    page.goto(link.input_value())
+    is_drawn_again()
+    draw(page, CAPTION, 60)
+    upload(page, "#dropped", tmp_path / "mine.png")
+    is_drawn_again()
+    draw(page, CAPTION, 61)
+    thumbnails(page, "history").get_by_text("seed 31", exact=True).first.click()
+    expect(seed_box(page)).to_have_value("31")
+    caption_box(page).press("Enter")
+    is_drawn_again()
+
+
+def test_a_dropped_picture_of_a_model_that_is_not_here_says_so(page, tmp_path):
+    told_by = parameters_text("a red flower", 8, (64, 64), "lost@12345678")
+    save_png(Image.new("RGB", (64, 64)), tmp_path / "lost.png", told_by)
+    upload(page, "#dropped", tmp_path / "lost.png")
+    told(page, "lost@12345678, which drew this picture, is not here")
+    expect(thumbnails(page).first).to_have_text("seed 8")
 
 
 def test_an_example_is_drawn_by_a_click(page, snapshot):
@@ -482,6 +526,17 @@ def test_a_photograph_gives_its_style_to_captions(page, tmp_path):
     thumbnails(page, "photos").first.click()
     expect(page.get_by_label("What the photograph shows")).to_have_value("a red flower on green")
     expect(thumbnails(page, "styled").nth(1)).to_have_text("a red flower on green")
+
+
+@pytest.mark.parametrize(("kind", "suffix"), [("TIFF", "tif"), ("JPEG2000", "jp2")])
+def test_a_photograph_that_browsers_do_not_show_is_shown_as_it_was_read(page, tmp_path, kind, suffix):
+    open_tab(page, "Style transfer")
+    first = shown(thumbnails(page, "styled").nth(1))
+    Image.new("CMYK" if kind == "TIFF" else "RGB", (90, 60), 200).save(tmp_path / f"photo.{suffix}", kind)
+    page.locator("#photo").get_by_label("Remove Image").click()
+    upload(page, "#photo", tmp_path / f"photo.{suffix}")
+    expect(thumbnails(page, "styled").nth(1).locator("img")).not_to_have_attribute("src", first)
+    expect(page.locator("#photo img")).to_have_js_property("naturalWidth", 90)
 
 
 def test_uploads_that_are_no_photographs_say_so(page):

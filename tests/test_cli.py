@@ -8,7 +8,7 @@ from PIL import Image
 
 from t2i import Synthesizer, cli
 from t2i.cli import main, parser
-from t2i.images import make_grid, read_parameters
+from t2i.images import Parameters, make_grid, read_parameters
 
 MODEL = {"-h --help": "==SUPPRESS==", "--model": None, "--revision": None, "--device": "cpu"}
 COMMANDS = {  # other people's scripts rely on these
@@ -59,12 +59,12 @@ def test_every_command_tells_every_flag(command, capsys):
     assert all(action.help for action in parser(command)._actions)
 
 
-def test_command_draws_a_grid_with_its_parameters(snapshot, tmp_path, capsys):
+def test_command_draws_a_grid_with_its_parameters(snapshot, tiny, tmp_path, capsys):
     out = tmp_path / "flowers.png"
     assert main(["a pink flower", "--seed", "7", "--count", "8", "-o", str(out), "--model", str(snapshot)]) == 0
     image = written(out)
     assert image.size == (8 * 66 - 2, 64)
-    assert read_parameters(image) == ("a pink flower", 7)
+    assert read_parameters(image) == Parameters("a pink flower", 7, tiny.name)
     assert "Count: 8" in image.text["parameters"]
     assert "seed 7 to 14" in capsys.readouterr().out
 
@@ -76,19 +76,19 @@ def test_module_runs_as_a_command(snapshot, tmp_path):
     assert written(out).size == (256, 256)
 
 
-def test_a_caption_may_be_called_like_a_command(snapshot, tmp_path):
+def test_a_caption_may_be_called_like_a_command(snapshot, tiny, tmp_path):
     out = tmp_path / "grid.png"
     assert main(["--model", str(snapshot), "-o", str(out), "grid"]) == 0
-    assert read_parameters(written(out)) == ("grid", 0)
+    assert read_parameters(written(out)) == Parameters("grid", 0, tiny.name)
 
 
-def test_interpolate_writes_a_strip(snapshot, tmp_path):
+def test_interpolate_writes_a_strip(snapshot, tiny, tmp_path):
     out = tmp_path / "strip.png"
     assert main(["interpolate", A, B, "--to-seed", "5", "-o", str(out), "--model", str(snapshot)]) == 0
     image = written(out)
-    images = Synthesizer.from_pretrained(snapshot).interpolate(A, B, 8, 0, 5)
+    images = tiny.interpolate(A, B, 8, 0, 5)
     assert image.tobytes() == make_grid(images, 8).tobytes()
-    assert read_parameters(image) == (A, 0)
+    assert read_parameters(image) == Parameters(A, 0, tiny.name)
     assert f'Second caption: "{B}", Steps: 8, Second seed: 5' in image.text["parameters"]
 
 
@@ -118,13 +118,13 @@ def test_style_shows_the_photograph_beside_its_captions(full_snapshot, photo, tm
     assert f'Style: "rose.jpg", Other captions: "{B}"' in image.text["parameters"]
 
 
-def test_grid_labels_captions_and_seeds(snapshot, tmp_path):
+def test_grid_labels_captions_and_seeds(snapshot, tiny, tmp_path):
     out = tmp_path / "grid.png"
     command = ["grid", A, B, "--seed", "3", "--count", "4", "--scale", "1", "-o", str(out), "--model", str(snapshot)]
     assert main(command) == 0
     image = written(out)
     assert image.width > 4 * 64 and image.height > 2 * 64
-    assert read_parameters(image) == (A, 3)
+    assert read_parameters(image) == Parameters(A, 3, tiny.name)
     for drawn in Synthesizer.from_pretrained(snapshot).generate([A, B], [3, 6]):
         assert any(
             image.crop((x, y, x + 64, y + 64)).tobytes() == drawn.tobytes()
@@ -180,6 +180,24 @@ def test_a_failed_export_leaves_the_old_file_and_nothing_else(snapshot, tmp_path
     assert main(["interpolate", A, B, "--steps", "3", "-o", str(out), "--model", str(snapshot)]) == 2
     assert f"{name} can't be written (No space left on device)" in capsys.readouterr().err
     assert out.read_bytes() == b"old" and list(tmp_path.iterdir()) == [out]
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_link_stays_one_and_what_it_points_to_is_written(snapshot, tmp_path, exists):
+    target, out = tmp_path / "kept" / "real.png", tmp_path / "link.png"
+    target.parent.mkdir()
+    if exists:
+        target.write_bytes(b"old")
+    out.symlink_to(target)
+    assert main([A, "-o", str(out), "--model", str(snapshot)]) == 0
+    assert out.is_symlink() and written(target).size == (64, 64)
+    assert sorted(tmp_path.rglob("*")) == [target.parent, target, out]
+
+
+def test_a_link_to_nowhere_is_told(snapshot, tmp_path, capsys):
+    (tmp_path / "link.png").symlink_to(tmp_path / "gone" / "real.png")
+    assert main([A, "-o", str(tmp_path / "link.png"), "--model", str(snapshot)]) == 2
+    assert f"There is no folder {tmp_path / 'gone'}" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

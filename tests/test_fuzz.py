@@ -2,20 +2,25 @@
 
 import io
 import unicodedata
+from urllib.parse import urlencode
 
 import pytest
+from gradio.processing_utils import encode_pil_to_bytes
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from support.fuzz import CHECKS, FIXED, captions, encoded, fuzz, is_sentence, mutated, photos
 
-from t2i.images import parameters_text, read_model, read_parameters, save_png
+from t2i.images import parameters_text, read_parameters, save_png
 from t2i.networks.text import MAX_CHARACTERS, clean_caption
+from t2i.page.endpoints import asked_in
 from t2i.photos import open_photo, to_square
 from t2i.synthesizer import MAX_SEED
 
 AT_SERVER = {"GET": 300, "blend": 200, "generate": 150, "photo": 100}  # examples
 IN_PROCESS = 500
+SPACES = "\t\n\v\f\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2003\u2028\u2029\u202f\u3000\u200b\ufeff\xad"
+spaced = st.text(st.sampled_from(SPACES + "aB\u0301é’—½🌸7"), max_size=60)
 
 
 @pytest.mark.parametrize("name", CHECKS)
@@ -68,21 +73,42 @@ def check_settings(image: Image.Image) -> None:
         assert is_sentence(str(error))
         found = None
     if found is not None:
-        caption, seed = found
-        assert isinstance(caption, str) and 0 <= seed <= MAX_SEED
-    model = read_model(image)
-    assert model is None or (model and "\n" not in model)
+        assert clean_caption(found.caption) and 0 <= found.seed <= MAX_SEED
+        assert found.model and "\n" not in found.model
 
 
 @settings(max_examples=IN_PROCESS, **FIXED)
-@given(captions, st.integers(0, MAX_SEED))
-def test_settings_survive_in_a_picture(caption, seed):
-    file = io.BytesIO()
-    save_png(Image.new("RGB", (8, 8)), file, parameters_text(caption, seed, (8, 8), "tiny"))
+@given(st.one_of(captions, spaced), st.integers(0, MAX_SEED), st.booleans())
+@example("a\tred\tflower", 1, False)
+@example("a\xa0red\u2028flower\x85\x1cpetals", 1, True)
+def test_what_is_written_into_a_picture_reads_as_what_was_typed(caption, seed, by_gradio):
+    image = Image.new("RGB", (8, 8))
+    image.info["parameters"] = parameters_text(caption, seed, (8, 8), "tiny")
+    if by_gradio:
+        file = io.BytesIO(encode_pil_to_bytes(image))
+    else:
+        save_png(image, file := io.BytesIO(), image.info["parameters"])
     with Image.open(file) as image:
-        image.load()
-    told = "".join(c for c in caption if c.isprintable() or c == "\n")
-    assert read_parameters(image) in ((told, seed), None) and read_model(image) is not None
+        found = read_parameters(image)
+    assert is_read(caption) == is_read(found and found.caption)
+    assert found is None or (found.seed, found.model) == (seed, "tiny")
+
+
+@settings(max_examples=IN_PROCESS, **FIXED)
+@given(st.one_of(captions, spaced))
+@example("a\tred\tflower")
+def test_a_link_opens_what_was_typed(caption):
+    sent = caption.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # as browsers write a link
+    search = "?" + urlencode({"caption": sent, "seed": 7})
+    assert is_read(asked_in(search).get("caption")) == is_read(caption)
+
+
+def is_read(caption: str | None) -> list[str] | None:
+    """What either kind of encoder reads, None where it reads nothing."""
+    try:
+        return [clean_caption(caption), clean_caption(caption, keep_case=True)]
+    except ValueError:
+        return None
 
 
 @settings(max_examples=IN_PROCESS, **FIXED)

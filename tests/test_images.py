@@ -3,7 +3,17 @@ import pytest
 import torch
 from PIL import Image, ImageFont
 
-from t2i.images import enlarge, labelled_grid, make_grid, parameters_text, read_parameters, save_png, to_images, wrap
+from t2i.images import (
+    Parameters,
+    enlarge,
+    labelled_grid,
+    make_grid,
+    parameters_text,
+    read_parameters,
+    save_png,
+    to_images,
+    wrap,
+)
 
 
 def test_values_from_minus_one_to_one_become_bytes():
@@ -76,17 +86,18 @@ def test_labelled_grid_wants_a_picture_for_each_place():
         labelled_grid(squares(5), ["a", "b"], ["c", "d", "e"])
 
 
-@pytest.mark.parametrize("caption", ["a pink flower", "two\nlines, Seed: 3", "ünïcode 🌸"])
+@pytest.mark.parametrize("caption", ["a pink flower", "two\nlines, Seed: 3", "a\nSize: 1x1, Model: x", "ünïcode 🌸"])
 def test_parameters_survive_a_png(tmp_path, caption):
     save_png(Image.new("RGB", (8, 8)), tmp_path / "a.png", parameters_text(caption, 12, (8, 8), "m@1"))
     with Image.open(tmp_path / "a.png") as image:
-        assert read_parameters(image) == (caption, 12)
+        assert read_parameters(image) == Parameters(caption, 12, "m@1")
 
 
-def test_what_png_text_cannot_hold_is_left_out(tmp_path):
-    save_png(Image.new("RGB", (8, 8)), tmp_path / "a.png", parameters_text("a\ud800 red\x00 flower", 1, (8, 8), "m@1"))
+def test_what_png_text_cannot_hold_is_left_out_and_white_space_is_kept_apart(tmp_path):
+    told = parameters_text("a\ud800 red\x00\tvery\xa0large\u2028flower", 1, (8, 8), "m@1")
+    save_png(Image.new("RGB", (8, 8)), tmp_path / "a.png", told)
     with Image.open(tmp_path / "a.png") as image:
-        assert read_parameters(image) == ("a red flower", 1)
+        assert read_parameters(image) == Parameters("a red very large flower", 1, "m@1")
 
 
 def test_a_strange_png_tells_nothing():

@@ -15,8 +15,9 @@ from support.app_server import PHOTO
 
 from t2i import Synthesizer
 from t2i.config import VARIANTS
-from t2i.images import read_parameters
+from t2i.images import Parameters, read_parameters
 from t2i.photos import to_pixels
+from t2i.synthesizer import consecutive_seeds
 
 ROUNDS = 3
 CLOCK = time.process_time if os.getloadavg()[0] > os.cpu_count() else time.perf_counter  # others' work is not measured
@@ -72,7 +73,7 @@ def test_pictures_tell_how_they_were_made(tiny):
     image = tiny.generate("a red flower", 7)[0]
     assert image.size == (64, 64) and image.mode == "RGB"
     assert image.info["parameters"] == f"a red flower\nSeed: 7, Size: 64x64, Model: {tiny.name}"
-    assert read_parameters(image) == ("a red flower", 7)
+    assert read_parameters(image) == Parameters("a red flower", 7, tiny.name)
 
 
 def test_generate_from_own_tensors_equals_generate(tiny):
@@ -96,6 +97,29 @@ def test_wrong_input_is_told_in_one_sentence(tiny, captions, seeds, sentence):
         tiny.generate(captions, [seeds] if isinstance(seeds, float) else seeds)
 
 
+def test_whole_numbers_of_any_kind_are_seeds_and_steps(tiny):
+    (expected,) = tiny.generate(A, 7)
+    for seed in (7.0, np.int64(7), np.uint32(7), np.float32(7), [7.0], np.array([7]), range(7, 8)):
+        (image,) = tiny.generate(A, seed)
+        assert pixels(image) == pixels(expected) and image.info["parameters"] == expected.info["parameters"]
+    walk = [image.info["parameters"] for image in tiny.interpolate(A, B, 3, 7, 9)]
+    again = tiny.interpolate(A, B, np.float64(3), np.int64(7), 9.0)
+    assert [image.info["parameters"] for image in again] == walk
+    assert tiny.explain(A, 7.0).seed == 7 and type(tiny.explain(A, np.int64(7)).seed) is int
+    assert consecutive_seeds(7.0, np.int64(2)) == [7, 8]
+
+
+@pytest.mark.parametrize("seed", [7.5, np.float32(7.5), np.nan, np.inf, True, np.True_, None, "7", -1.0, 2.0**32])
+def test_other_seeds_are_refused_in_a_sentence(tiny, seed):
+    for call in (tiny.generate, tiny.explain):
+        with pytest.raises(ValueError, match=r"^The seed is .*; give a whole number from 0 to 4294967295\.$"):
+            call(A, seed)
+    with pytest.raises(ValueError, match="The seed is"):
+        tiny.blend(A, B, 0.5, 1, False if seed is None else seed)
+    with pytest.raises(ValueError, match="The number of steps is"):
+        tiny.interpolate(A, B, seed)
+
+
 def test_wrong_shapes_are_told(tiny):
     with pytest.raises(ValueError, match=r"z has shape \(1, 99\)"):
         tiny.generate_from(torch.zeros(1, 99), torch.zeros(1, 1024))
@@ -115,7 +139,7 @@ def test_interpolation_ends_on_the_very_pictures_of_generate(tiny):
     walk = tiny.interpolate(A, B, 5, seed=3)
     assert [pixels(walk[0]), pixels(walk[-1])] == [pixels(image) for image in tiny.generate([A, B], 3)]
     assert len(walk) == 5 and len({pixels(image) for image in walk}) == 5
-    assert read_parameters(walk[1]) == (A, 3)
+    assert read_parameters(walk[1]) == Parameters(A, 3, tiny.name)
     assert f'Second caption: "{B}", Blend: 0.25' in walk[1].info["parameters"]
 
 

@@ -11,6 +11,7 @@ from t2i.networks.text import (
     CharCnnRnn,
     characters_to_indices,
     clean_caption,
+    legible,
     one_hot,
 )
 
@@ -56,6 +57,11 @@ def test_captions_are_read_in_lower_case_without_accents():
 def test_captions_that_cannot_be_read_are_refused(caption, sentence):
     with pytest.raises(ValueError, match=sentence):
         clean_caption(caption)
+
+
+def test_what_is_legible_is_counted_however_long_it_is():
+    assert legible(" “Rosé” 🌸\x85petals — ½ ") == '"Rose" petals - 12'
+    assert legible("x" * 300 + "é") == "x" * 300 + "e" and legible("цветок") == ""
 
 
 @given(st.text(max_size=300))

@@ -13,6 +13,7 @@ from t2i.config import TextEncoderConfig
 ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789-,;.!?:'\"/\\|_@#$%^&*~`+-=<>()[]{} "
 MAX_CHARACTERS = 201
 PADDING = len(ALPHABET)
+KEYBOARD = {"‐-―": "-", "“”": '"', "‘’": "'"}  # ranges of typographic characters, and what they are read as
 _INDEX = {character: k for k, character in enumerate(ALPHABET)}  # '-' stands twice; the later wins
 
 
@@ -20,8 +21,25 @@ def plain_text(caption: str) -> str:
     """One line without accents; typographic quotes and dashes become those of a keyboard."""
     if not caption.isascii():
         caption = "".join(c for c in unicodedata.normalize("NFKD", caption) if not unicodedata.combining(c))
-        caption = re.sub(r"[‘’]", "'", re.sub(r"[“”]", '"', re.sub(r"[‐-―]", "-", caption)))
+        for typographic, plain in KEYBOARD.items():
+            caption = re.sub(f"[{typographic}]", plain, caption)
     return re.sub(r"\s+", " ", caption).strip()
+
+
+def legible(caption: str) -> str:
+    """What can be read of a caption, however short or long: `plain_text` in the 70 symbols, in its case.
+
+    `t2i.page.browser.COUNT` does the same in the browser.
+    """
+    return re.sub(" +", " ", "".join(c for c in plain_text(caption) if c.lower() in _INDEX)).strip()
+
+
+def writable(caption: str) -> str:
+    """A caption as metadata can hold it, which reads as before: all white space but line breaks becomes spaces.
+
+    Control characters and lone surrogates are left out.
+    """
+    return "".join(c if c.isprintable() or c == "\n" else " " * c.isspace() for c in caption)
 
 
 def clean_caption(caption: str, keep_case: bool = False) -> str:
@@ -33,10 +51,9 @@ def clean_caption(caption: str, keep_case: bool = False) -> str:
     """
     if not isinstance(caption, str):
         raise ValueError(f"A caption must be text, not {type(caption).__name__}.")
-    plain = plain_text(caption) if keep_case else plain_text(caption).lower()
-    if not plain:
+    if not plain_text(caption):
         raise ValueError("The caption is empty; describe a flower, for example: a pink flower with yellow petals.")
-    readable = re.sub(r" +", " ", "".join(c for c in plain if c.lower() in _INDEX)).strip()
+    readable = legible(caption) if keep_case else legible(caption).lower()
     if not any(c.isalpha() for c in readable):
         raise ValueError(
             "The caption has no Latin letters; the model reads English, so describe a flower in English words."

@@ -1,15 +1,23 @@
 """What runs in the visitor's browser: scripts of events, and templates filled in there."""
 
-from t2i.networks.text import MAX_CHARACTERS
+import json
+
+from t2i.networks.text import ALPHABET, KEYBOARD, MAX_CHARACTERS
 
 # Runs in the browser before each drawing: a short new seed if one is wanted, and the large view closes.
 NEXT_SEED = """(seed, renew) => [
     renew ? Math.floor(Math.random() * 1e6) : seed, {__type__: "update", selected_index: null}
 ]"""
 
-# In the browser, too: an event that asks the server about the caption would wipe its message away.
+# In the browser, too: an event that asks the server about the caption would wipe its message away. It reads as
+# `t2i.networks.text.legible`; white space is what Python takes for it.
+_TO_KEYBOARD = "".join(f".replace(/[{typographic}]/g, {json.dumps(plain)})" for typographic, plain in KEYBOARD.items())
 COUNT = f"""caption => {{
-    const used = [...(caption ?? "").normalize("NFKD").replace(/\\p{{M}}/gu, "").replace(/\\s+/g, " ").trim()].length;
+    const known = new Set({json.dumps(ALPHABET)});
+    const plain = (caption ?? "").normalize("NFKD"){_TO_KEYBOARD}
+        .replace(/\\uFEFF/g, "").replace(/[\\s\\x1C-\\x1F\\x85]/g, " ");
+    const legible = [...plain].filter(c => known.has(c.toLowerCase())).join("");
+    const used = legible.replace(/ +/g, " ").trim().length;
     return `${{used}} of {MAX_CHARACTERS} characters` + (used > {MAX_CHARACTERS} ? ": too long" : "");
 }}"""
 

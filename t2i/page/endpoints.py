@@ -17,15 +17,16 @@ from PIL import Image
 
 from t2i.animation import write_frames
 from t2i.config import MAX_SEED
-from t2i.images import labelled_grid, parameters_text, read_model, read_parameters, save_png
+from t2i.images import Parameters, labelled_grid, parameters_text, read_parameters, save_png
 from t2i.interpolation import steps_between
 from t2i.networks.text import clean_caption
+from t2i.numbers import whole_in, whole_number
 from t2i.page.checks import check_blend, lines
 from t2i.page.components import Pictures, playing, progress
 from t2i.page.messages import one_sentence, warn
 from t2i.page.settings import COMPARED, FIRST_COUNT, FIRST_SEED, FPS
 from t2i.page.texts import EXAMPLES, THINGS
-from t2i.photos import open_photo, to_square
+from t2i.photos import is_shown_by_browsers, open_photo, to_square
 from t2i.serving.shelf import Shelf
 from t2i.synthesizer import consecutive_seeds
 
@@ -120,6 +121,7 @@ class Endpoints:
         Returns:
             the pictures in order, each with how far it has come
         """
+        seed, to_seed, steps = map(whole_number, (seed, to_seed, steps))
         caption_b, to_seed = walk_end(caption_a, caption_b, walk, to_seed)
         images = self.model(model).interpolate(caption_a, caption_b, steps, seed, to_seed)
         name = f"{slug(caption_a)}-to-{slug(caption_b)}-seed-{seed}"
@@ -154,6 +156,12 @@ class Endpoints:
         ]
 
     @one_sentence()
+    def presentable(self, photo: dict) -> str | dict:
+        """A photograph of a kind that browsers don't show, as PNG of what the model gets; others stay."""
+        file = photo["path"]
+        return gr.skip() if is_shown_by_browsers(file) else keep(open_photo(file), Path(file).stem)
+
+    @one_sentence()
     def explain(self, caption: str, seed: int, model: str = "") -> tuple[str, list[dict], list[dict]]:
         """Show which words of a caption matter, by painting the picture without each of them.
 
@@ -168,6 +176,7 @@ class Endpoints:
             how well the discriminator finds that this caption, and others after it, match the picture, 0 to 1, and
             the weight of each among them
         """
+        seed = whole_number(seed)
         found = self.model(model).explain(caption, seed)
         largest, best = max(e.change for e in found.words) or 1, max(found.scores.values(), default=0) or 1
         words = [
@@ -197,7 +206,7 @@ class Endpoints:
         refused = [verdict["message"] for verdict in verdicts if not verdict["is_valid"]]
         if refused:
             return gr.skip(), refused[0]
-        to_seed = to_seed if noise_amount else None
+        seed, to_seed = whole_number(seed), whole_number(to_seed) if noise_amount else None
         image = self.model(model).blend(caption_a, caption_b, amount, seed, to_seed, noise_amount)
         file = BytesIO()
         save_png(image, file, image.info["parameters"])
@@ -220,6 +229,7 @@ class Endpoints:
         Stopped between two frames, it leaves nothing behind.
         """
         synth = self.model(model)
+        seed, to_seed, frames = map(whole_number, (seed, to_seed, frames))
         last, to_seed = walk_end(caption_a, caption_b, walk, to_seed)
         way = steps_between(frames)
         way += way[-2:0:-1]
@@ -258,46 +268,57 @@ class Endpoints:
 
         A model that is no longer here is stood in for by the page's own.
         """
-        asked = parse_qs(str(search).removeprefix("?"), keep_blank_values=True)
+        asked = asked_in(str(search))
         if not {"caption", "seed"} & asked.keys():
             return gr.skip()
-        caption, seed = asked.get("caption", self.examples)[0], asked.get("seed", [str(FIRST_SEED)])[0]
-        if not re.fullmatch("[0-9]{1,10}", seed) or int(seed) > MAX_SEED:
+        caption, seed = asked.get("caption", self.examples[0]), asked.get("seed", str(FIRST_SEED))
+        number = whole_in(seed)
+        if number is None or number > MAX_SEED:
             raise ValueError(f"The link's seed is {seed[:20]!r}; it must be a whole number from 0 to {MAX_SEED}.")
-        model = asked.get("model", [""])[0] or self.synth.name
+        model = asked.get("model") or self.synth.name
         if self.shelf.offers(model):
             model = self.choose(model)
         else:
             warn("The link's model is no longer here; this page's own drew these pictures.")
             model = self.synth.name
-        return caption, int(seed), False, model, self.generate(caption, int(seed), FIRST_COUNT, model)
+        return caption, number, False, model, self.generate(caption, number, FIRST_COUNT, model)
 
     def reuse(self, pictures: Pictures, event: gr.SelectData) -> tuple[str, int, bool, str]:
         """Caption, seed and model of the picture clicked, as its file tells them; the seed then stays."""
         try:
             with Image.open(pictures[event.index][0]) as image:
-                return *read_parameters(image), False, self.drawn_by(image)
-        except (FileNotFoundError, TypeError, IndexError) as error:
-            raise gr.Error("This picture is no longer kept here; draw it again.", print_exception=False) from error
+                found = read_parameters(image)
+        except (FileNotFoundError, TypeError, IndexError):
+            found = None
+        if found is None:
+            raise gr.Error("This picture is no longer kept here; draw it again.", print_exception=False)
+        return self.settings_of(found)
 
     @one_sentence()
     def restore(self, file: str) -> tuple[str, int, bool, str]:
         """Caption, seed and model of a picture from here, as its text tells them; the seed then stays."""
-        image = open_photo(file)
-        found = read_parameters(image)
+        found = read_parameters(open_photo(file))
         if found is None:
             raise ValueError("This picture does not tell its caption and seed; drop a PNG that was downloaded here.")
-        return *found, False, self.drawn_by(image)
+        return self.settings_of(found)
 
-    def drawn_by(self, image: Image.Image) -> str | dict:
-        """The model that a picture names, if it is here; otherwise the choice stays as it is."""
-        name = read_model(image)
-        return (name if name in self.shelf.bundled else self.shelf.pulled(name)) or gr.skip()
+    def settings_of(self, found: Parameters) -> tuple[str, int, bool, str | dict]:
+        """What draws a picture again; where its model is not here, the choice stays as it is, with a word."""
+        model = found.model if found.model in self.shelf.bundled else self.shelf.pulled(found.model)
+        if model is None:
+            warn(f"{found.model}, which drew this picture, is not here; the model chosen above draws another one.")
+        return found.caption, found.seed, False, model or gr.skip()
 
 
 def keep(image: Image.Image, name: str) -> str:
     """The picture as PNG in Gradio's cache, under the name it is downloaded with."""
     return save_pil_to_cache(image, get_upload_folder(), name, "png")
+
+
+def asked_in(search: str) -> dict[str, str]:
+    """What the end of an address asks for, from its question mark on; the first where something stands twice."""
+    asked = parse_qs(search.removeprefix("?"), keep_blank_values=True)
+    return {name: values[0] for name, values in asked.items()}
 
 
 def slug(text: str) -> str:

@@ -61,3 +61,15 @@ of Reed et al. Use the weights and their pictures for research and learning, too
 **Data and terms:** the card of these weights, their README.md, tells where they come from and what they may be used
 for.""",
 }
+
+HELP = """Serve the page, its API and pictures at plain addresses. What it does is set by variables:
+
+  T2I_WEIGHTS            the model to show: a folder, or owner/repo@revision on the Hub (default: the bundled one)
+  T2I_MODELS             others on the Hub that visitors may choose, separated by commas
+  T2I_ANY_MODEL=1        visitors may name any model on the Hub
+  T2I_KEEP_SECONDS       for how long drawn and uploaded files stay (default: 3600)
+  GRADIO_SERVER_NAME     where to listen (default: 127.0.0.1)
+  GRADIO_SERVER_PORT     where to listen (default: the first free port from 7860 on)
+  GRADIO_TEMP_DIR        where the page's own folder goes (default: the system's)
+
+The README's section "Host" tells more. Pictures without a page: python -m t2i -h"""
