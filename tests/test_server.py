@@ -24,7 +24,7 @@ from support.loopback import listening
 from test_browser import CHROMIUM, SWITCHES
 
 from t2i import Synthesizer
-from t2i.images import enlarge, read_parameters
+from t2i.images import Parameters, enlarge, read_parameters
 from t2i.serving.server import MAX_WAITING, text_route
 
 EMBED = Path(__file__).resolve().parent.parent / "docs" / "embed.html"
@@ -86,12 +86,12 @@ def test_size_enlarges_crisp(client, tiny, size):
     assert image.tobytes() == enlarge(tiny.generate(CAPTION, 7)[0], size // 64).tobytes()
 
 
-def test_without_a_seed_every_picture_is_new_and_tells_its_seed(client):
+def test_without_a_seed_every_picture_is_new_and_tells_its_seed(client, tiny):
     answers = [client.get(f"/text/{CAPTION}") for _ in range(3)]
     assert len({answer.content for answer in answers}) == 3
     for answer in answers:
         assert answer.headers["cache-control"] == "no-store" and "etag" not in answer.headers
-        assert read_parameters(picture(answer)) == (CAPTION, int(answer.headers["x-seed"]))
+        assert read_parameters(picture(answer)) == Parameters(CAPTION, int(answer.headers["x-seed"]), tiny.name)
         assert picture(client.get(f"/text/{CAPTION}?seed={answer.headers['x-seed']}")) == picture(answer)
 
 
@@ -114,6 +114,31 @@ def test_etag_changes_with_what_is_asked_and_with_the_weights(client, tiny):
         assert httpx.get(f"{address}/text/{asked[0]}").headers["etag"] not in etags
 
 
+@pytest.mark.parametrize(
+    "path", ["a+red+rose", "a red rose.png", "a+red+rose.PNG", "a%20red%20rose.jpg", "a+red+rose.webp?size=64"]
+)
+def test_plus_signs_and_an_ending_mean_what_people_mean_by_them(client, path):
+    asked, mark = path.split("?")[0], "&" if "?" in path else "?"
+    answer, canonical = client.get(f"/text/{path}{mark}seed=7"), client.get("/text/a red rose?seed=7")
+    assert picture(answer).text["parameters"].startswith("a red rose\n"), asked
+    assert answer.content == canonical.content and answer.headers["etag"] == canonical.headers["etag"]
+
+
+@pytest.mark.parametrize(
+    ("path", "caption"),
+    [
+        ("red%2Bwhite", "red+white"),
+        ("red+white%2Bblue", "red white+blue"),
+        ("a red+white rose", "a red+white rose"),
+        ("a rose.png.png", "a rose.png"),
+        ("no. 5 png", "no. 5 png"),
+        ("/text/rose", "/text/rose"),
+    ],
+)
+def test_plus_signs_and_dots_that_are_meant_stay(client, path, caption):
+    assert read_parameters(picture(client.get(f"/text/{path}?seed=7"))).caption == caption
+
+
 def test_head_tells_what_get_would_send(client):
     head, get = client.head(f"/text/{CAPTION}?seed=7"), client.get(f"/text/{CAPTION}?seed=7")
     assert head.status_code == 200 and head.content == b""
@@ -127,6 +152,8 @@ def test_head_tells_what_get_would_send(client):
     [
         ("", "caption is empty"),
         ("%20%0A", "caption is empty"),
+        (".png", "caption is empty"),
+        ("++", "caption is empty"),
         (quote("цветок"), "no Latin letters"),
         ("a" * 10_000, "shorten it by 9799"),
         ("a rose?seed=-1", "whole number from 0"),
@@ -157,14 +184,14 @@ def test_strange_characters_are_drawn(client, path):
     assert picture(answer).size == (64, 64) and "set-cookie" not in answer.headers
 
 
-def test_curl_saves_a_picture(server, tmp_path):
+def test_curl_saves_a_picture(server, tiny, tmp_path):
     if not shutil.which("curl"):
         pytest.skip("There is no curl on PATH: apt-get install curl.")
     file = tmp_path / "rose.png"
     command = ["curl", "--fail", "--silent", "--show-error", "-o", str(file), f"{server}/text/a%20red%20rose?seed=3"]
     subprocess.run(command, check=True, timeout=60)
     with Image.open(file) as image:
-        assert read_parameters(image) == ("a red rose", 3)
+        assert read_parameters(image) == Parameters("a red rose", 3, tiny.name)
 
 
 class Gated:

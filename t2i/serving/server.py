@@ -9,6 +9,7 @@ import io
 import random
 import re
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 from anyio import CapacityLimiter, to_thread
 from starlette.convertors import Convertor, register_url_convertor
@@ -18,8 +19,11 @@ from starlette.routing import Route
 
 from t2i.images import enlarge, save_png
 from t2i.networks.text import clean_caption
+from t2i.numbers import whole_in
 from t2i.synthesizer import MAX_SEED, Synthesizer
 
+PREFIX = "/text/"
+ENDING = r"\.(png|jpe?g|gif|webp)$"  # of a picture's file; a PNG is sent all the same
 MAX_SIZE = 1024  # pixels
 MAX_WAITING = 16  # requests; who comes after them is asked to come again
 MAX_AGE = 86_400  # seconds for which a picture of a given seed may be kept without asking again
@@ -50,9 +54,9 @@ class Caption(Convertor[str]):
 def text_route(synth: Synthesizer) -> Route:
     """The route `GET /text/{caption}?seed=&size=`: image/png with the text `parameters`.
 
-    `size` is a multiple of the model's, up to 1024. With a `seed` the answer may be kept and has an ETag;
-    without, every request gets another picture, and X-Seed tells its seed. 422 for what can't be drawn
-    and 503 when MAX_WAITING others wait, each with {"detail": one sentence}.
+    The caption may be written `a+red+flower.png`. `size` is a multiple of the model's, up to 1024. With a `seed`
+    the answer may be kept and has an ETag; without, every request gets another picture, and X-Seed tells its
+    seed. 422 for what can't be drawn and 503 when MAX_WAITING others wait, each with {"detail": one sentence}.
     """
     places = asyncio.Semaphore(1 + MAX_WAITING)
     turn = CapacityLimiter(1)  # pictures take turns anyway: let requests wait, not the threads that others need
@@ -73,12 +77,12 @@ def text_route(synth: Synthesizer) -> Route:
         return Response(png, media_type="image/png", headers=headers)
 
     register_url_convertor("caption", Caption())
-    return Route("/text/{caption:caption}", text, methods=["GET", "HEAD"])
+    return Route(PREFIX + "{caption:caption}", text, methods=["GET", "HEAD"])
 
 
 def read_order(request: Request, own_size: int) -> Order:
     """What a request asks for; ValueError says in one sentence what it should ask."""
-    caption = request.path_params["caption"]
+    caption = caption_of(request)
     clean_caption(caption)
     given = request.query_params.multi_items()
     names = [name for name, _ in given]
@@ -89,18 +93,27 @@ def read_order(request: Request, own_size: int) -> Order:
     if len(names) > len(set(names)):
         raise ValueError("A parameter is given twice; give seed and size once.")
     values = dict(given)
-    seed = _whole(values.get("seed", "0"))
+    seed = whole_in(values.get("seed", "0"))
     if seed is None or seed > MAX_SEED:
         raise ValueError(f"The seed is {values['seed'][:40]!r}; give a whole number from 0 to {MAX_SEED}.")
-    size = _whole(values.get("size", str(own_size)))
+    size = whole_in(values.get("size", str(own_size)))
     if size not in range(own_size, MAX_SIZE + 1, own_size):
         raise ValueError(f"The size is {values['size'][:40]!r}; give a multiple of {own_size} up to {MAX_SIZE}.")
     renewed = "seed" not in values
     return Order(caption, random.randrange(MAX_SEED + 1) if renewed else seed, size, renewed)
 
 
-def _whole(text: str) -> int | None:
-    return int(text) if re.fullmatch("[0-9]{1,10}", text) else None
+def caption_of(request: Request) -> str:
+    """The caption of a path, as people mean it: plus signs for spaces, and the ending of a picture's file.
+
+    A plus sign stays where there is white space, or where it was sent as %2B.
+    """
+    caption = request.path_params["caption"]
+    if not re.search(r"\s", caption):
+        sent = (request.scope.get("raw_path") or b"").decode("latin-1").partition(PREFIX)[2]
+        known = unquote(sent) == caption  # servers may leave out how a path was sent
+        caption = unquote(sent.replace("+", " ")) if known else caption.replace("+", " ")
+    return re.sub(ENDING, "", caption, flags=re.IGNORECASE)
 
 
 def headers_of(order: Order, model: str) -> dict[str, str]:
