@@ -186,6 +186,12 @@ def test_edited_captions_are_embedded_anew(few, encoder):
     assert torch.equal(before[5:], after[5:])
 
 
+def test_captions_that_are_read_otherwise_are_embedded_anew(few, encoder, monkeypatch):
+    before = embed_captions(encoder, few)
+    monkeypatch.setattr(encoder, "read", lambda captions: CharCnnRnn.read(encoder, [f"{c}." for c in captions]))
+    assert not torch.equal(embed_captions(encoder, few), before)
+
+
 def test_what_changed_in_a_run_is_kept(few, encoder, tmp_path):
     gan.train_gan(few, encoder, SMOKE, tmp_path, max_minutes=0)
     gan.train_gan(few, encoder, dataclasses.replace(SMOKE, lr=1e-4, augment=True), tmp_path, max_minutes=0)

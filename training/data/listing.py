@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from t2i.networks.text import plain_text
+from t2i.networks.text import legible
 
 SPLITS = ("train", "val", "trainval", "test")
 CLASS_LISTS = tuple(f"{split}classes.txt" for split in SPLITS)
@@ -103,7 +103,7 @@ def read_captions(file: Path) -> tuple[str, ...]:
 def usable_captions(texts: Iterable[str], place: str) -> tuple[str, ...]:
     """Captions as the text encoder reads them, less those without a Latin letter; ValueError names the place
     where none is left."""
-    captions = tuple(text for text in map(plain_text, texts) if re.search("[A-Za-z]", text))
+    captions = tuple(text for text in map(legible, texts) if re.search("[A-Za-z]", text))
     if not captions:
         raise ValueError(f"{place} has no caption in Latin letters; write at least one.")
     return captions

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from t2i.config import text_config
+from t2i.hub import folder_of_weights
 from t2i.networks.text import CharCnnRnn
 from t2i.snapshot import TextEncoder, load_text_encoder, read_config
 from training.data import CaptionedImages
@@ -19,13 +20,17 @@ from training.run.export import ENCODER_CONFIG
 BATCH = 256
 
 
-@torch.inference_mode()
 def encode(encoder: TextEncoder, captions: Sequence[str], progress: bool = False) -> Tensor:
     """Captions to embeddings (N, text_size) on the CPU; those of as many words go together."""
+    return encode_read(encoder, encoder.read(captions), progress)
+
+
+@torch.inference_mode()
+def encode_read(encoder: TextEncoder, read: Tensor, progress: bool = False) -> Tensor:
+    """As `encode`, of what `encoder.read` has made of captions."""
     device = next(encoder.parameters()).device
-    read = encoder.read(captions)
     parts = read.count_nonzero(1).argsort(stable=True).split(BATCH)
-    out = torch.empty(len(captions), encoder.config.text_size)
+    out = torch.empty(len(read), encoder.config.text_size)
     for rows in tqdm(parts, desc="reading captions", leave=False, disable=None if progress else True):
         out[rows] = encoder(read[rows].to(device)).cpu()
     return out
@@ -49,9 +54,11 @@ def weights_digest(network: nn.Module) -> str:
 def embed_captions(encoder: TextEncoder, data: CaptionedImages) -> Tensor:
     """float16 (M, text_size): every caption of the set, image after image, kept in the cache."""
     captions = [c for cs in data.captions for c in cs]
-    file = cache_folder() / f"{data.name}-phi-{fingerprint([captions, weights_digest(encoder)])}.npy"
-
-    return torch.from_numpy(cached_array(file, lambda: encode(encoder, captions, True).half().numpy()).copy())
+    read = encoder.read(captions)  # which counts, not the text: words and punctuation may come to be read otherwise
+    seen = hashlib.sha256(read.numpy().ravel()).hexdigest()
+    key = fingerprint([tuple(read.shape), seen, weights_digest(encoder)])
+    file = cache_folder() / f"{data.name}-phi-{key}.npy"
+    return torch.from_numpy(cached_array(file, lambda: encode_read(encoder, read, True).half().numpy()).copy())
 
 
 def load_trained_encoder(folder: Path) -> TextEncoder:
@@ -62,4 +69,5 @@ def load_trained_encoder(folder: Path) -> TextEncoder:
     sizes = folder / ENCODER_CONFIG
     if sizes.exists():
         return load_text_encoder(folder, text_config(json.loads(sizes.read_text())))
+    folder = folder_of_weights(folder)
     return load_text_encoder(folder, read_config(folder).text_encoder)
