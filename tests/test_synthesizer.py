@@ -117,7 +117,7 @@ def test_other_seeds_are_refused_in_a_sentence(tiny, seed):
     with pytest.raises(ValueError, match="The seed is"):
         tiny.blend(A, B, 0.5, 1, False if seed is None else seed)
     with pytest.raises(ValueError, match="The number of steps is"):
-        tiny.interpolate(A, B, seed)
+        tiny.interpolate(A, B, 1.0 if seed == 2**32 else seed)
 
 
 def test_wrong_shapes_are_told(tiny):
