@@ -1,13 +1,12 @@
 """The one public entry: captions and seeds in, pictures out."""
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache, cached_property, lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import torch
 from PIL import Image
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import normalize, pad
 
 from t2i.config import MAX_SEED, SnapshotConfig
@@ -18,7 +17,7 @@ from t2i.interpolation import lerp, slerp, steps_between
 from t2i.networks.models import Discriminator, Generator, StyleEncoder, fold_batch_norm
 from t2i.networks.text import clean_caption
 from t2i.numbers import checked_seed, whole_number
-from t2i.photos import to_pixels
+from t2i.photos import to_pixels, to_square
 from t2i.snapshot import (
     DISCRIMINATOR,
     GENERATOR,
@@ -35,15 +34,18 @@ from t2i.snapshot import (
     read_config,
     variant_folders,
 )
+from t2i.turns import in_turn
 
 REMEMBERED = 128  # captions whose embeddings are kept; each pins a page of the heap that drawing works in
+stack = in_turn(torch.stack)  # of many captions it is work for several threads, too
 
 
 class Synthesizer:
     """A generator with its text encoder and, where they are at hand, its style encoder and discriminator.
 
     The same caption, seed and weights give the same pixels, alone or among others: every picture
-    is computed by itself, from noise drawn on the CPU. Threads may share one: pictures take turns.
+    is computed by itself, from noise drawn on the CPU. Threads and forked processes may share one: pictures
+    take turns in each process.
     """
 
     def __init__(
@@ -113,7 +115,7 @@ class Synthesizer:
         """
         captions, seeds = _pair(captions, seeds)
         phi = self.encode_text(captions)
-        images = self.generate_from(torch.stack([self.noise(seed) for seed in seeds]), phi)
+        images = self.generate_from(stack([self.noise(seed) for seed in seeds]), phi)
         for image, caption, seed in zip(images, captions, seeds):
             image.info["parameters"] = parameters_text(caption, seed, image.size, self.name)
         return images
@@ -156,7 +158,6 @@ class Synthesizer:
         """
         return [self.blend(caption_a, caption_b, t, seed, to_seed, t) for t in steps_between(steps)]
 
-    @torch.inference_mode()
     def encode_style(self, images: Image.Image | Sequence[Image.Image]) -> Tensor:
         """S(x): pictures of any size and mode to their style (N, noise_size), float32 on the CPU.
 
@@ -165,7 +166,12 @@ class Synthesizer:
         if self._style_encoder is None:
             raise ValueError(f"{self.name} has no style encoder; train one with python -m training.style.")
         images = [images] if isinstance(images, Image.Image) else list(images)
-        pixels = to_pixels(images, self.config.model.image_size).to(self.device)
+        return self._encode_squares([to_square(image, self.config.model.image_size) for image in images])
+
+    @in_turn
+    @torch.inference_mode()
+    def _encode_squares(self, squares: list[Image.Image]) -> Tensor:
+        pixels = to_pixels(squares, self.config.model.image_size).to(self.device)
         return torch.cat([self._style_encoder(row[None]) for row in pixels]).cpu()
 
     def transfer_style(self, image: Image.Image, captions: str | Sequence[str]) -> list[Image.Image]:
@@ -206,7 +212,6 @@ class Synthesizer:
             scores = dict(zip(captions, self.match(image, captions)))
         return Explanation(caption, checked_seed(seed), image, effects, scores)
 
-    @torch.inference_mode()
     def match(self, image: Image.Image, captions: Sequence[str]) -> list[float]:
         """D's probability that a picture is real and shows what a caption says, for each caption.
 
@@ -214,9 +219,15 @@ class Synthesizer:
         """
         if self._discriminator is None:
             raise ValueError(f"{self.name} has no discriminator; load weights with {DISCRIMINATOR}.")
-        pixels = to_pixels([image], self.config.model.image_size).to(self.device)
-        features = self._discriminator.trunk(pixels).expand(len(captions), -1, -1, -1)
-        code = self._discriminator.embed(self.encode_text(captions).to(self.device))
+        square = to_square(image, self.config.model.image_size)
+        return self._judge(square, self.encode_text(captions).to(self.device))
+
+    @in_turn
+    @torch.inference_mode()
+    def _judge(self, square: Image.Image, phi: Tensor) -> list[float]:
+        pixels = to_pixels([square], self.config.model.image_size).to(self.device)
+        features = self._discriminator.trunk(pixels).expand(len(phi), -1, -1, -1)
+        code = self._discriminator.embed(phi)
         return self._discriminator.judge(features, code).sigmoid().tolist()
 
     @cached_property
@@ -240,13 +251,14 @@ class Synthesizer:
 
     def encode_text(self, captions: str | Sequence[str]) -> Tensor:
         """phi: captions to embeddings (N, text_size), float32 on the CPU; ValueError as in `generate`."""
-        return torch.stack([self._embed(c) for c in ([captions] if isinstance(captions, str) else captions)])
+        return stack([self._embed(c) for c in ([captions] if isinstance(captions, str) else captions)])
 
+    @in_turn
+    @torch.inference_mode()
     def _embed(self, caption: str) -> Tensor:
         words = self._text_encoder.read([clean_caption(caption, keep_case=True)])
-        return in_one_thread(self._text_encoder, words.to(self.device))[0].cpu()
+        return self._text_encoder(words.to(self.device))[0].cpu()
 
-    @torch.inference_mode()
     def generate_from(self, z: Tensor, phi: Tensor) -> list[Image.Image]:
         """Pictures for noise (N, z_size) and embeddings (N, text_size); ValueError for other shapes."""
         sizes = self.config.model
@@ -256,33 +268,22 @@ class Synthesizer:
                 raise ValueError(f"{name} has shape {tuple(value.shape)}; this model takes ({len(z)}, {size}).")
         z, phi = z.to(self.device, torch.float32), phi.to(self.device, torch.float32)
         rows = [self._draw(z[k : k + 1], phi[k : k + 1]) for k in range(len(z))]
-        return to_images(torch.cat(rows)) if rows else []
+        return self._develop(rows) if rows else []
 
+    @in_turn
+    @torch.inference_mode()
     def _draw(self, z: Tensor, phi: Tensor) -> Tensor:
-        return in_one_thread(self._generator, z, phi)
+        return self._generator(z, phi)
+
+    @in_turn
+    @torch.inference_mode()
+    def _develop(self, rows: list[Tensor]) -> list[Image.Image]:
+        return to_images(torch.cat(rows))
 
     def noise(self, seed: int) -> Tensor:
         """z (z_size,) of a seed, drawn on the CPU from N(0, 1)."""
         generator = torch.Generator().manual_seed(checked_seed(seed))
         return torch.randn(self.config.model.z_size, generator=generator)
-
-
-@cache
-def _thread() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(1, "draw")
-
-
-def in_one_thread(network: nn.Module, *inputs: Tensor) -> Tensor:
-    """What a network answers in the thread where all networks run, one after another.
-
-    Convolutions keep working memory for each thread that has called them: megabytes, for forty of a server's.
-    """
-
-    @torch.inference_mode()
-    def answer() -> Tensor:
-        return network(*inputs)
-
-    return _thread().submit(answer).result()
 
 
 def consecutive_seeds(first: int, count: int) -> list[int]:
