@@ -19,7 +19,7 @@ from starlette.routing import Route
 from support.loopback import listening
 
 from t2i.serving import guard
-from t2i.serving.guard import MISFIT, Guard, impatient
+from t2i.serving.guard import MISFIT, Guard, impatient, path_within
 
 LIMITS = {"/large": 50_000, "": 1_000}
 HEAD_SECONDS, REQUEST_SECONDS = 0.4, 0.8
@@ -256,3 +256,18 @@ def test_a_connection_serves_one_request_after_another(place):
             assert connected.getresponse().read() == b"busy"
             time.sleep(HEAD_SECONDS / 2)
         assert connected.sock is own is not None
+
+
+@pytest.mark.parametrize(
+    ("path", "root", "inner"),
+    [
+        ("/large", "", "/large"),
+        ("/t2i/large", "/t2i", "/large"),
+        ("/large", "/t2i", "/large"),
+        ("/t2ilarge", "/t2i", "/t2ilarge"),
+        ("/t2i", "/t2i", "/t2i"),
+        ("/large", "https://example.org/t2i", "/large"),
+    ],
+)
+def test_a_path_is_the_same_whether_or_not_a_proxy_keeps_its_sub_path(path, root, inner):
+    assert path_within({"path": path, "root_path": root}) == inner

@@ -28,7 +28,7 @@ class Guard:
     """ASGI middleware: 413 for bodies over the limit of their path, Retry-After on every 503, and no 500 from gradio.
 
     gradio answers 500 to calls that fit none of its endpoints: whoever sends them is at fault, so they get a 400.
-    `limits` are bytes by the beginning of a path; the first that fits holds.
+    `limits` are bytes by the beginning of a path, as `path_within` gives it; the first that fits holds.
     """
 
     def __init__(self, app: ASGIApp, limits: Mapping[str, int]):
@@ -37,7 +37,8 @@ class Guard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
-        limit = next(limit for start, limit in self.limits.items() if scope["path"].startswith(start))
+        path = path_within(scope)
+        limit = next(limit for start, limit in self.limits.items() if path.startswith(start))
         told = dict(scope["headers"]).get(b"content-length", b"0")
         if not told.isdigit() or int(told[:20]) > limit:
             return await refuse(send, limit)
@@ -54,7 +55,7 @@ class Guard:
         async def noted(message: Message) -> None:
             nonlocal started
             started = True
-            if message.get("status") == 500 and scope["path"].startswith(GRADIO):
+            if message.get("status") == 500 and path.startswith(GRADIO):
                 message["status"] = 400
             if message.get("status") == 503 and b"retry-after" not in dict(message["headers"]):
                 message["headers"] = [*message["headers"], (b"retry-after", RETRY_AFTER)]
@@ -66,13 +67,18 @@ class Guard:
             if not started:
                 await refuse(send, limit)
         except Exception as error:
-            if not scope["path"].startswith(GRADIO):
+            if not path.startswith(GRADIO):
                 raise
-            logger.warning(
-                "%s %s: %s: %s", scope["method"], scope["path"][:100], type(error).__name__, str(error)[:200]
-            )
+            logger.warning("%s %s: %s: %s", scope["method"], path[:100], type(error).__name__, str(error)[:200])
             if not started:
                 await answer(send, 400, MISFIT)
+
+
+def path_within(scope: Scope) -> str:
+    """A request's path as the app's routes know it, whether or not a proxy before us keeps its sub-path in it."""
+    path, root = scope["path"], scope.get("root_path", "")
+    inner = path.removeprefix(root)
+    return inner if inner.startswith("/") else path
 
 
 async def refuse(send: Send, limit: int) -> None:
