@@ -2,11 +2,17 @@
 
 import argparse
 import re
-import sys
 import time
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
+
+from t2i.serving.place import Place, in_a_sentence
+
+if __name__ == "__main__":  # before gradio, which reads the environment when it is imported, and tells tracebacks
+    with in_a_sentence():
+        place = Place.from_environment()
+    place.prepare()
 
 import gradio as gr
 import torch
@@ -375,9 +381,12 @@ def caption_of(file: Path | str) -> str:
     return " ".join(words) if len(words) > 2 else ""
 
 
-def serve(page: gr.Blocks, shelf: Shelf) -> None:
+def serve(page: gr.Blocks, shelf: Shelf, place: Place) -> None:
     """Serve the page, its API, the same as MCP tools, and plain addresses, from threads of their own."""
     page.launch(
+        server_name=place.name,
+        server_port=place.port,
+        root_path=place.root,
         theme=theme(),
         css_paths=STYLE_SHEET,
         ssr_mode=False,
@@ -401,13 +410,14 @@ def forget_deleted(page: gr.Blocks) -> None:
         files -= {file for file in tuple(files) if not Path(file).exists()}
 
 
-def main(arguments: list[str] | None = None) -> None:
+def main(place: Place, arguments: list[str] | None = None) -> None:
     """Load the weights and serve until told to stop; there are no arguments but -h.
+
+    What hosts get wrong is told in a sentence.
 
     `$T2I_WEIGHTS` are those to show, `$T2I_MODELS` others of the Hub that visitors may choose (owner/repo@revision,
     separated by commas), and `T2I_ANY_MODEL=1` lets them name any. Generated and uploaded files live for
-    `$T2I_KEEP_SECONDS`, in a folder of their own in `$GRADIO_TEMP_DIR`. `$GRADIO_SERVER_NAME` and
-    `$GRADIO_SERVER_PORT` apply.
+    `$T2I_KEEP_SECONDS`, in a folder of their own in `$GRADIO_TEMP_DIR`.
     """
     shape = argparse.RawDescriptionHelpFormatter
     argparse.ArgumentParser("python app.py", description=texts.HELP, formatter_class=shape).parse_args(arguments)
@@ -417,23 +427,22 @@ def main(arguments: list[str] | None = None) -> None:
     share_heaps()
     declare_gpu()
     clock = [time.perf_counter()]
-    try:
+    with in_a_sentence():
         keep_seconds = seconds_to_keep()
         shelf = Shelf.from_environment()
-    except ValueError as error:
-        sys.exit(f"t2i: {error}")
-    clock.append(time.perf_counter())
-    with own_folder() as folder:
-        page = in_a_loop(build, shelf)
         clock.append(time.perf_counter())
-        keep_tidy(folder, keep_seconds, partial(forget_deleted, page))  # before visitors come: their files go
-        in_a_loop(serve, page, shelf)
-        clock.append(time.perf_counter())
-        names = ("weights", "first pictures", "server")
-        parts = ", ".join(f"{name} {after - before:.1f} s" for name, (before, after) in zip(names, pairwise(clock)))
-        print(f"Started in {clock[-1] - clock[0]:.1f} s after the imports: {parts}", flush=True)
-        serve_until_stopped(page.server, page.server.thread, stop)
+        with own_folder() as folder:
+            page = in_a_loop(build, shelf)
+            clock.append(time.perf_counter())
+            keep_tidy(folder, keep_seconds, partial(forget_deleted, page))  # before visitors come: their files go
+            with in_a_sentence(Exception):  # no kinder one is gradio's, where it does not reach itself
+                in_a_loop(serve, page, shelf, place)
+            clock.append(time.perf_counter())
+            names = ("weights", "first pictures", "server")
+            parts = ", ".join(f"{name} {after - before:.1f} s" for name, (before, after) in zip(names, pairwise(clock)))
+            print(f"Started in {clock[-1] - clock[0]:.1f} s after the imports: {parts}", flush=True)
+            serve_until_stopped(page.server, page.server.thread, stop)
 
 
 if __name__ == "__main__":
-    main()
+    main(place)
