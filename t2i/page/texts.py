@@ -69,7 +69,8 @@ HELP = """Serve the page, its API and pictures at plain addresses. What it does 
   T2I_ANY_MODEL=1        visitors may name any model on the Hub
   T2I_KEEP_SECONDS       for how long drawn and uploaded files stay (default: 3600)
   GRADIO_SERVER_NAME     where to listen (default: 127.0.0.1)
-  GRADIO_SERVER_PORT     where to listen (default: the first free port from 7860 on)
+  GRADIO_SERVER_PORT     that port and no other (default: the first free one from 7860 on)
+  GRADIO_ROOT_PATH       the sub-path at which a proxy shows the page
   GRADIO_TEMP_DIR        where the page's own folder goes (default: the system's)
 
 The README's section "Host" tells more. Pictures without a page: python -m t2i -h"""
