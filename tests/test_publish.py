@@ -22,6 +22,7 @@ from support.hub_server import Fault, HubServer
 
 from t2i import Synthesizer
 from t2i.config import VARIANTS
+from t2i.snapshot import read_config
 from training import publish
 from training.hub import demo, upload
 
@@ -171,6 +172,19 @@ def test_the_spaces_front_matter_pins_what_it_runs_and_shows(public):
     (entry,) = data.preload_from_hub
     repo, names, commit = entry.split(" ")
     assert (repo, set(names.split(",")), commit) == (REPO, WEIGHTS, server.commit(REPO))
+
+
+def test_a_checkout_is_a_space_as_it_lies():
+    text = (ROOT / "README.md").read_text()
+    assert text.startswith(f"{demo.checkout_front_matter()}\n\n# t2i")
+    own = RepoCard(text).data
+    assert f"gradio[mcp]=={own.sdk_version}\n" in (ROOT / "requirements.txt").read_text()
+    config = read_config(ROOT / "weights")
+    published = RepoCard(demo.space_card(REPO, "main", config, config.data, None)).data
+    assert own.to_dict() == published.to_dict() | {"title": "t2i", "models": []}
+    assert own.to_dict().keys() >= {"title", "emoji", "sdk", "sdk_version", "python_version", "app_file", "license",
+                                    "models", "short_description"}  # fmt: skip
+    assert (ROOT / own.app_file).is_file()
 
 
 def test_the_space_starts_where_there_is_no_home_and_no_network(public, run, tmp_path, monkeypatch):

@@ -6,6 +6,7 @@ from pathlib import Path
 from huggingface_hub import SpaceCardData
 
 from t2i.config import SnapshotConfig
+from t2i.snapshot import read_config
 from training.data.sources import SOURCES
 from training.hub.markdown import wrap
 from training.hub.metadata import TAGS
@@ -41,9 +42,24 @@ def preloaded(repo: str, commit: str, weights: Files) -> list[str]:
 
 def space_card(repo: str, commit: str, config: SnapshotConfig, data: str | None, preload: list[str] | None) -> str:
     """README.md of the Space: front matter, from which the Hub builds it, and a few words."""
+    head = front_matter(config.name, config, data, [repo], preload)
+    text = TEXT.format(repo=repo, commit=commit, title=config.title)
+    return f"{head}\n# {config.name}\n\n{wrap(text)}\n"
+
+
+def checkout_front_matter() -> str:
+    """What README.md of the project begins with, so that a checkout is a Space as it lies, with bundled weights."""
+    config = read_config(CHECKOUT / WEIGHTS)
+    return front_matter(PACKAGE, config, config.data, [])
+
+
+def front_matter(
+    title: str, config: SnapshotConfig, data: str | None, models: list[str], preload: list[str] | None = None
+) -> str:
+    """YAML between its marks; the licence is that of the weights that are shown."""
     source = SOURCES.get(data)
     values = SpaceCardData(
-        title=config.name,
+        title=title,
         emoji="🎨",
         colorFrom="pink",
         colorTo="purple",
@@ -55,11 +71,10 @@ def space_card(repo: str, commit: str, config: SnapshotConfig, data: str | None,
         license=source.license if source else "unknown",
         license_name=source and source.license_name,
         tags=[*TAGS, config.variant],
-        models=[repo],
+        models=models,
         preload_from_hub=preload,
     )
-    text = TEXT.format(repo=repo, commit=commit, title=config.title)
-    return f"---\n{values.to_yaml()}\n---\n# {config.name}\n\n{wrap(text)}\n"
+    return f"---\n{values.to_yaml()}\n---"
 
 
 def pinned(package: str) -> str:
