@@ -11,6 +11,7 @@ from typing import NoReturn
 import torch
 
 from t2i.animation import FORMATS, save_animation
+from t2i.hub import given_path
 from t2i.images import enlarge, labelled_grid, make_grid, parameters_text, save_png
 from t2i.photos import open_photo, to_square
 from t2i.synthesizer import MAX_SEED, Synthesizer, consecutive_seeds
@@ -151,7 +152,7 @@ def parser(command: str) -> Parser:
     made = Parser(f"t2i {command}".strip(), description=run.__doc__, epilog=None if command else OTHERS,
                   formatter_class=shape, allow_abbrev=False)  # fmt: skip
     add_arguments(made.add_argument)
-    made.add_argument("-o", "--out", type=Path, default=Path(out), help=f"file to write (default: {out})")
+    made.add_argument("-o", "--out", type=given_path, default=Path(out), help=f"file to write (default: {out})")
     made.add_argument("--model", help="a folder of weights or owner/repo (default: the bundled weights)")
     made.add_argument("--revision", help="branch, tag or commit of owner/repo")
     made.add_argument("--device", type=_device, default="cpu", help="cpu or cuda (default: cpu)")
@@ -176,7 +177,7 @@ def _interpolate_arguments(add: Callable) -> None:
 
 
 def _style_arguments(add: Callable) -> None:
-    add("photo", type=Path, help="JPEG, PNG, WebP or what else Pillow reads; its middle square counts")
+    add("photo", type=given_path, help="JPEG, PNG, WebP or what else Pillow reads; its middle square counts")
     add("captions", nargs="+", metavar="caption", help="a column each")
     add("--scale", type=_whole(1, 16), default=3, help="enlarge each pixel (default: 3)")
 

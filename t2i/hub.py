@@ -54,6 +54,11 @@ class Reference:
         return f"{self.repo}@{self.revision}" if self.revision else self.repo
 
 
+def given_path(text: str | Path) -> Path:
+    """A path as people give it: `~` is the home folder."""
+    return Path(os.path.expanduser(text))  # noqa: PTH111, Path.expanduser raises for a user that does not exist
+
+
 def find_snapshot(path_or_repo: str | Path | None = None, revision: str | None = None) -> Path:
     """The folder of a snapshot.
 
@@ -66,10 +71,10 @@ def find_snapshot(path_or_repo: str | Path | None = None, revision: str | None =
         path_or_repo = os.environ.get("T2I_WEIGHTS") or bundled() or pinned()
         if path_or_repo is None:
             raise ValueError("The bundled weights are missing; give a folder of weights or owner/repo.")
-    if Path(path_or_repo).is_dir():
+    if (folder := given_path(path_or_repo)).is_dir():
         if revision is not None:
             raise ValueError(f"{path_or_repo} is a folder and has no revisions; leave the revision out.")
-        return folder_of_weights(Path(path_or_repo))
+        return folder_of_weights(folder)
     try:
         reference = Reference.parse(str(path_or_repo))
     except ValueError as error:

@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Lock
 
-from t2i.hub import Reference, bundled, download, download_stranger, is_reference
+from t2i.hub import Reference, bundled, download, download_stranger, given_path, is_reference
 from t2i.synthesizer import Synthesizer
 
 MOST_PULLED = 4  # models of the Hub in memory at a time
@@ -56,7 +56,7 @@ class Shelf:
             return cls(Synthesizer.from_pretrained(), allowed, strangers)
         except ValueError as error:
             stand_in = bundled()
-            if Path(wanted).is_dir() or not is_reference(wanted) or stand_in is None:
+            if given_path(wanted).is_dir() or not is_reference(wanted) or stand_in is None:
                 raise
             print(f"t2i: {error} Until then the bundled model draws.", file=sys.stderr)
             return cls(Synthesizer.from_pretrained(stand_in), [wanted, *allowed], strangers)
