@@ -1,8 +1,11 @@
+import os
+import shutil
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from support.layouts import draw_oxford
+from PIL import Image
+from support.layouts import draw_oxford, draw_pairs
 
 from training.data import DATASETS, LAYOUTS, load_data
 from training.data.synthetic import draw_synthetic
@@ -67,3 +70,46 @@ def test_of_images_without_classes_a_thousand_are_measured_on(synthetic):
 def test_synthetic_flowers_are_the_same_every_time(synthetic):
     again = load_data("synthetic", None, 76)
     assert (again.images == synthetic.images).all() and again.captions == synthetic.captions
+
+
+def test_folders_with_equal_names_and_sizes_have_pictures_of_their_own(tmp_path):
+    sets = {}
+    for name, shade in {"first": 20, "second": 220}.items():
+        root = draw_pairs(tmp_path / name)
+        for file in root.glob("*.png"):
+            Image.new("L", (32, 32), shade).save(file, compress_level=0)
+            os.utime(file, ns=(0, 0))
+        sets[name] = load_data("folder", root, 16)
+    assert int(sets["first"].images.max()) == 20 and int(sets["second"].images.min()) == 220
+    assert sets["first"].contents() == sets["second"].contents() | {"pictures": sets["first"].contents()["pictures"]}
+    assert sets["first"].contents()["pictures"] != sets["second"].contents()["pictures"]
+
+
+def test_a_picture_edited_to_an_equal_length_is_decoded_anew(tmp_path):
+    root = draw_pairs(tmp_path)
+    file = root / "00.png"
+    for shade in (20, 220):
+        Image.new("L", (32, 32), shade).save(file, compress_level=0)
+        os.utime(file, ns=(0, 0))  # as tools that keep the times of files do
+        assert int(load_data("folder", root, 16).images[0, 0, 0, 0]) == shade
+
+
+def test_what_a_set_is_made_of_stays_when_it_is_moved_copied_or_touched(tmp_path):
+    root = draw_pairs(tmp_path / "set")
+    contents = load_data("folder", root, 16).contents()
+    shutil.copytree(root, tmp_path / "copy")
+    assert load_data("folder", tmp_path / "copy", 24, cache=tmp_path / "cache").contents() == contents
+    (root / "00.png").touch()
+    moved = root.rename(tmp_path / "moved")
+    assert load_data("folder", moved, 16).contents() == contents
+    (moved / "00.txt").write_text("quite another caption\n")
+    other = load_data("folder", moved, 16).contents()
+    assert {part for part in contents if other[part] != contents[part]} == {"captions"}
+
+
+def test_a_damaged_digest_is_taken_anew(tmp_path):
+    root = draw_pairs(tmp_path / "set")
+    contents = load_data("folder", root, 16, cache=tmp_path / "cache").contents()
+    for kept in (tmp_path / "cache").glob("*.digest"):
+        kept.write_bytes(b"\xff")
+    assert load_data("folder", root, 16, cache=tmp_path / "cache").contents() == contents

@@ -20,10 +20,12 @@ from typing import Any
 import torch
 
 from t2i.config import VARIANTS
+from t2i.hub import given_path
 from training.data import DATASETS, load_data
 from training.gans.presets import PRESETS, GanConfig
 from training.measure.speed import serve
-from training.options import add_fields, apply_fields, run_script
+from training.options import add_fields, apply_fields, check_device, run_script
+from training.run.disk import check_file
 from training.run.state import write_json
 
 BATCH_SIZES = (16, 32, 64, 128, 256, 512)
@@ -151,15 +153,15 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.add_argument("--preset", choices=PRESETS, default="paper")
     parser.add_argument("--data", choices=DATASETS, default="synthetic", help="data set (default: %(default)s)")
-    parser.add_argument("--root", type=Path, help="folder of the data set")
+    parser.add_argument("--root", type=given_path, help="folder of the data set")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="CPU threads of each loop")
-    parser.add_argument("--out", type=Path, help="JSON file for the figures")
+    parser.add_argument("--out", type=given_path, help="JSON file for the figures")
     parser.add_argument("--quick", action="store_true", help="fewer and shorter measurements, for tests")
     add_fields(parser, GanConfig(), variant=", ".join(VARIANTS), precision="fp32 or bf16")
     options = parser.parse_args(arguments)
-    if torch.device(options.device).type == "cuda" and not torch.cuda.is_available():
-        raise ValueError(f"--device is {options.device!r}, but PyTorch finds no CUDA device here; choose cpu.")
+    check_device(options.device)
+    check_file(options.out)
     if options.threads < 1:
         raise ValueError(f"--threads is {options.threads}; it must be at least 1.")
     config = apply_fields(PRESETS[options.preset], options)

@@ -20,8 +20,10 @@ import numpy as np
 import torch
 
 from t2i.config import SkipThoughtConfig
+from t2i.hub import given_path
 from t2i.networks.skip_thoughts import END, UNKNOWN, SkipThoughts, Vocabulary, empty_encoder
 from training.options import run_script
+from training.run.disk import check_folder
 from training.run.export import write_text_encoder
 from training.text.arrays import Refused, numbers, open_rows, read_members, reading
 from training.text.corpus import add_text_flags, count_text, tell_unknown
@@ -119,11 +121,12 @@ def read_network(file: Path, prefix: str, word_size: int, allow_pickle: bool) ->
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
-    parser.add_argument("--files", type=Path, required=True, help="folder of the released files")
-    parser.add_argument("-o", "--out", type=Path, required=True, help="folder for the text encoder")
+    parser.add_argument("--files", type=given_path, required=True, help="folder of the released files")
+    parser.add_argument("-o", "--out", type=given_path, required=True, help="folder for the text encoder")
     parser.add_argument("--allow-pickle", action="store_true", help="read pickled arrays, as numbers only")
     add_text_flags(parser)
     options = parser.parse_args(arguments)
+    check_folder(options.out)
     counts = count_text(options)
     encoder = convert(options.files, counts, options.allow_pickle)
     write_text_encoder(options.out, encoder)

@@ -8,7 +8,6 @@ captions, which speak of the flower, are the baseline: S should know what they d
 import argparse
 import json
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -18,11 +17,13 @@ from sklearn.metrics import roc_auc_score
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from t2i.hub import given_path
 from t2i.networks.text import MAX_CHARACTERS
 from t2i.synthesizer import Synthesizer
 from training.data import DATASETS, CaptionedImages, load_data
 from training.measure.colour import background_colour
 from training.options import run_script
+from training.run.disk import check_file
 from training.run.state import write_json
 
 CLUSTERS, FOLDS, PAIRS = 100, 5, 10_000
@@ -84,12 +85,15 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.add_argument("--model", help="a folder of weights or owner/repo (default: the bundled weights)")
     parser.add_argument("--data", choices=DATASETS, default="oxford102")
-    parser.add_argument("--root", type=Path, help="folder of the data set")
+    parser.add_argument("--root", type=given_path, help="folder of the data set")
     parser.add_argument("--split", default="test", help="photographs to pair (default: %(default)s)")
     parser.add_argument("--clusters", type=int, default=CLUSTERS, help="groups of background colour (default: 100)")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, help="JSON file to write")
+    parser.add_argument("--out", type=given_path, help="JSON file to write")
     options = parser.parse_args(arguments)
+    if options.clusters < 1 or options.seed < 0:
+        raise ValueError("--clusters must be at least 1 and --seed at least 0.")
+    check_file(options.out)
     synthesizer = Synthesizer.from_pretrained(options.model)
     data = load_data(options.data, options.root, synthesizer.config.model.image_size)
     result = asdict(verify(synthesizer, data.unseen(options.split), options.clusters, options.seed))

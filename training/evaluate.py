@@ -22,6 +22,7 @@ from PIL import Image
 from torch import Tensor
 
 from t2i.explanation import difference
+from t2i.hub import given_path
 from t2i.images import make_grid
 from t2i.snapshot import CONFIG
 from t2i.synthesizer import Synthesizer
@@ -32,8 +33,9 @@ from training.measure.drawing import draw_pixels, encode_captions, random_captio
 from training.measure.metrics import Captions, r_precision
 from training.measure.report import figures_table
 from training.measure.spaces import SPACES, FeatureSpace, load_space
-from training.options import run_script
-from training.run.state import write_json
+from training.options import check_device, run_script
+from training.run.disk import check_file
+from training.run.state import atomic, write_json, write_text
 
 CAPTIONS_PER_PHOTOGRAPH = 5
 SEED_CAPTIONS, SEEDS = 100, 6
@@ -181,34 +183,39 @@ def save_pairs(file: Path, pictures: np.ndarray, training: np.ndarray, rows: np.
     """PNG of pictures drawn at random, each beside its nearest training photograph, four pairs a row."""
     chosen = np.random.default_rng(0).permutation(len(pictures))[:PAIRS]
     images = [Image.fromarray(np.array(x)) for k in chosen for x in (pictures[k], training[rows[k]])]
-    make_grid(images, 8).save(file)
+    with atomic(file) as temporary:
+        make_grid(images, 8).save(temporary, "png")
 
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.add_argument("--model", help="a folder of weights or owner/repo (default: the bundled weights)")
     parser.add_argument("--data", choices=DATASETS, default="oxford102")
-    parser.add_argument("--root", type=Path, help="folder of the data set")
+    parser.add_argument("--root", type=given_path, help="folder of the data set")
     parser.add_argument("--split", choices=SPLITS, default="test", help="val: to choose recipes, of models of train")
     parser.add_argument("--features", help=f"space of FID, KID, IS and distances: {SPACES}")
     parser.add_argument("--image-side", help="that of the text encoder, for R-precision (default: --features)")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--out", type=Path, help="JSON file to write")
-    parser.add_argument("--table", type=Path, help="Markdown file to write (default: print the table)")
-    parser.add_argument("--nearest", type=Path, help="PNG to write: samples beside nearest photographs, not to publish")
+    parser.add_argument("--out", type=given_path, help="JSON file to write")
+    parser.add_argument("--table", type=given_path, help="Markdown file to write (default: print the table)")
+    parser.add_argument(
+        "--nearest", type=given_path, help="PNG to write: samples beside nearest photographs, not to publish"
+    )
     options = parser.parse_args(arguments)
     plan = Plan(options.split, options.features, options.image_side, options.nearest)
     if plan.nearest and not plan.features:
         raise ValueError("Nearest photographs need a feature space; give --features, too.")
     if plan.nearest and (plan.nearest.parent / CONFIG).exists():
         raise ValueError(f"{plan.nearest.parent} is a snapshot, which is published; write --nearest elsewhere.")
+    check_device(options.device)
+    check_file(options.out, options.table, options.nearest)
     synthesizer = Synthesizer.from_pretrained(options.model, device=options.device)
     data = load_data(options.data, options.root, synthesizer.config.model.image_size)
     figures = evaluate(synthesizer, data, plan, options.device, options.model)
     if options.out:
         write_json(options.out, figures)
     if options.table:
-        options.table.write_text(figures_table(figures) + "\n")
+        write_text(options.table, figures_table(figures) + "\n")
     else:
         print(figures_table(figures))
 

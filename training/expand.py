@@ -13,15 +13,16 @@ only, keep what they have learnt. A word without a vector stays `UNK`.
 import argparse
 from collections.abc import Iterable
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
+from t2i.hub import given_path
 from t2i.networks.skip_thoughts import END, UNKNOWN, SkipThoughts, Vocabulary, empty_encoder
 from training.options import run_script
+from training.run.disk import check_folder
 from training.run.export import write_text_encoder
 from training.text.corpus import add_text_flags, count_text, tell_unknown
 from training.text.embeddings import load_trained_encoder
@@ -96,14 +97,15 @@ def judge(source: Tensor, target: Tensor) -> dict[str, float]:
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.add_argument(
-        "--model", type=Path, required=True, help="folder of training.skip_thoughts or training.convert"
+        "--model", type=given_path, required=True, help="folder of training.skip_thoughts or training.convert"
     )
-    parser.add_argument("--vectors", type=Path, required=True, help="word vectors in a format of word2vec")
-    parser.add_argument("-o", "--out", type=Path, required=True, help="folder for the larger encoder")
+    parser.add_argument("--vectors", type=given_path, required=True, help="word vectors in a format of word2vec")
+    parser.add_argument("-o", "--out", type=given_path, required=True, help="folder for the larger encoder")
     add_text_flags(parser)
     options = parser.parse_args(arguments)
     if options.out.resolve() == options.model.resolve():
         raise ValueError(f"{options.out} holds the encoder to expand; choose another --out folder.")
+    check_folder(options.out)
     encoder = load_trained_encoder(options.model)
     if not isinstance(encoder, SkipThoughts):
         raise ValueError(f"{options.model} has no skip-thought encoder; character encoders read every word.")

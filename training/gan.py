@@ -6,8 +6,8 @@ features serve the right and the wrong pair; the fake drawn for D's step serves 
 has not changed between.
 """
 
-import json
 from collections import Counter
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from PIL import Image
 from torch import Tensor
 
 from t2i.config import VARIANTS, SnapshotConfig
+from t2i.hub import given_path
 from t2i.images import make_grid, to_images
 from t2i.networks.models import count_parameters
 from t2i.networks.text import MAX_CHARACTERS, clean_caption
@@ -25,12 +26,13 @@ from training.data import CaptionedImages, load_data
 from training.data.captioned import spread
 from training.gans.adversarial import FAR_STEP, GanTrainer
 from training.gans.presets import EXAMPLES, PRESETS, GanConfig
-from training.options import add_fields, apply_fields, common_parser, run_script
+from training.options import add_fields, apply_fields, check_run, common_parser, run_script
+from training.run.claim import claimed
 from training.run.distributed import average, first_goes_ahead, is_first, process_group
 from training.run.export import write_snapshot
 from training.run.loop import train
 from training.run.randomness import step_noise
-from training.run.state import atomic, claim_folder, write_text
+from training.run.state import atomic, read_json, write_text
 from training.text.embeddings import embed_captions, encode, load_trained_encoder, weights_digest
 
 GRID, GRID_NOISE = 8, 100  # captions and seeds of the sample grid; its stream of randomness
@@ -109,26 +111,27 @@ def train_gan(
 ) -> GridTrainer | None:
     """Train into the folder `out`, or go on there; the trainer when the run is complete, else None."""
     trainer = build_trainer(data, encoder, config, device)
-    if is_first():
-        made_of = {"data": data.name, "images": trainer.epoch, "text_encoder": weights_digest(encoder)}
-        claim_folder(out, made_of | asdict(config), FREE, asdict(GanConfig()))
-        write_text(out / "captions.txt", "".join(caption + "\n" for caption in grid_captions(data)))
-        save_grid(to_images(trainer.source.draw(FAR_STEP).images), out / "reals.png")
-    tick = config.tick_epochs * trainer.epoch
-    seen = train(trainer, out, trainer.total_images, tick, tick, max_minutes)
+    made_of = {"data": data.name, "images": trainer.epoch, "text_encoder": weights_digest(encoder)}
+    made_of |= data.contents() | asdict(config)
+    below, tick = trainer.total_images + trainer.batch_size, config.tick_epochs * trainer.epoch
+    with claimed(out, made_of, FREE, asdict(GanConfig()), below) if is_first() else nullcontext():
+        if is_first():
+            write_text(out / "captions.txt", "".join(caption + "\n" for caption in grid_captions(data)))
+            save_grid(to_images(trainer.source.draw(FAR_STEP).images), out / "reals.png")
+        seen = train(trainer, out, trainer.total_images, tick, tick, max_minutes)
     return trainer if seen >= trainer.total_images else None
 
 
 def export_gan(folder: Path, trainer: GanTrainer, encoder: TextEncoder, data: CaptionedImages, run: Path) -> None:
     """Write the averaged generator, D and the text encoder as a snapshot; `run` is the folder of the training."""
-    history = json.loads((run / "config.json").read_text()).get("history", [])
+    history = read_json(run / "config.json").get("history", [])
     config = SnapshotConfig(
         name=f"{data.name}-{trainer.config.variant}",
         variant=trainer.config.variant,
         model=trainer.sizes,
         text_encoder=encoder.config,
         examples=example_captions(data),
-        training=asdict(trainer.config) | {"data": data.name, "images_seen": trainer.total_images, "history": history},
+        training=asdict(trainer.config) | {"data": data.name, "images_seen": trainer.images_seen, "history": history},
     )
     write_snapshot(folder, config, trainer.averaged_generator(), encoder, trainer.D)
 
@@ -145,10 +148,11 @@ def dry_run_gan(data: CaptionedImages, encoder: TextEncoder, config: GanConfig, 
 def main(arguments: list[str] | None = None) -> None:
     parser = common_parser(__doc__.splitlines()[0])
     parser.add_argument("--preset", choices=PRESETS, default="paper")
-    parser.add_argument("--text-encoder", type=Path, help="a run of training.text_encoder, or a snapshot")
+    parser.add_argument("--text-encoder", type=given_path, help="a run of training.text_encoder, or a snapshot")
     add_fields(parser, GanConfig(), variant=", ".join(VARIANTS), precision="fp32 or bf16")
     options = parser.parse_args(arguments)
     config = apply_fields(PRESETS[options.preset], options)
+    check_run(options)
     if options.text_encoder is None:
         raise ValueError(
             "Tell which text encoder to use: --text-encoder RUN, a folder that training.text_encoder wrote."

@@ -8,24 +8,35 @@ with their own caption, wrong with one of another class (the matching half of GA
 2016, arXiv 1605.05396). The page's Explain tab asks this D.
 """
 
+import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from t2i.hub import folder_of_weights
+from t2i.hub import folder_of_weights, given_path
 from t2i.networks.models import Discriminator, Generator, fold_batch_norm
-from t2i.snapshot import DISCRIMINATOR, load_discriminator, load_generator, load_text_encoder, read_config
+from t2i.snapshot import (
+    DISCRIMINATOR,
+    TEXT_ENCODER,
+    digest,
+    load_discriminator,
+    load_generator,
+    load_text_encoder,
+    read_config,
+)
 from training.data import CaptionedImages, load_data
 from training.gans.augment import augment
 from training.gans.batches import BatchSource
-from training.options import add_fields, apply_fields, common_parser, run_script
+from training.options import add_fields, apply_fields, check_run, common_parser, run_script
+from training.run.claim import claimed
 from training.run.export import install, save_network
 from training.run.loop import Trainer, check_finite, train
 from training.run.losses import matching_loss
 from training.run.randomness import step_noise, step_rng
-from training.run.state import claim_folder, write_json
+from training.run.ranges import POSITIVE, check_ranges
+from training.run.state import write_json
 from training.text.embeddings import embed_captions, weights_digest
 
 NOISE, SEEN, HELD_OUT = range(21, 24)  # streams of step-keyed randomness
@@ -43,6 +54,9 @@ class MatchConfig:
     lr: float = 2e-4
     seed: int = 0
     tick_images: int = 3_200
+
+    def __post_init__(self):
+        check_ranges(self, lr=(POSITIVE, math.inf), batch_size=(CHOICES, math.inf))
 
 
 PRESETS = {
@@ -123,26 +137,28 @@ def train_match(
     A complete run leaves `discriminator.safetensors` and `metrics.json`.
     """
     trainer = build_trainer(data, model, config, device)
-    digests = {"generator": weights_digest(trainer.G), "discriminator": weights_digest(trainer.D)}
-    claim_folder(out, {"data": data.name} | digests | asdict(config), FREE)
-    before = trainer.accuracy()
-    seen = train(trainer, out, config.images, config.tick_images, config.tick_images, max_minutes)
-    if seen < config.images:
-        return False
-    save_network(trainer.D, out / DISCRIMINATOR)
-    figures = trainer.accuracy() | {f"{name}_before": rate for name, rate in before.items()}
-    write_json(out / "metrics.json", figures | {"choices": CHOICES, "n": HELD_OUT_IMAGES, "images": config.images})
+    made_of = {"data": data.name, "generator": weights_digest(trainer.G), "discriminator": weights_digest(trainer.D)}
+    made_of |= {"text_encoder": digest(model / TEXT_ENCODER)} | data.contents() | asdict(config)
+    with claimed(out, made_of, FREE, asdict(MatchConfig()), config.images + config.batch_size):
+        before = trainer.accuracy()
+        seen = train(trainer, out, config.images, config.tick_images, config.tick_images, max_minutes)
+        if seen < config.images:
+            return False
+        save_network(trainer.D, out / DISCRIMINATOR)
+        figures = trainer.accuracy() | {f"{name}_before": rate for name, rate in before.items()}
+        write_json(out / "metrics.json", figures | {"choices": CHOICES, "n": HELD_OUT_IMAGES, "images": config.images})
     return True
 
 
 def main(arguments: list[str] | None = None) -> None:
     parser = common_parser(__doc__.splitlines()[0])
     parser.add_argument("--preset", choices=PRESETS, default="default")
-    parser.add_argument("--model", type=Path, default=Path("weights"), help=f"snapshot with {DISCRIMINATOR}")
+    parser.add_argument("--model", type=given_path, default=Path("weights"), help=f"snapshot with {DISCRIMINATOR}")
     parser.add_argument("--install", action="store_true", help="put the finished D into the model's folder, too")
     add_fields(parser, MatchConfig())
     options = parser.parse_args(arguments)
     config = apply_fields(PRESETS[options.preset], options)
+    check_run(options)
     options.model = folder_of_weights(options.model)
     data = load_data(options.data, options.root, read_config(options.model).model.image_size)
     if options.dry_run:

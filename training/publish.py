@@ -12,7 +12,7 @@ from pathlib import Path
 from huggingface_hub.utils import filter_repo_objects
 
 from t2i.config import SnapshotConfig
-from t2i.hub import FILES
+from t2i.hub import FILES, given_path
 from t2i.snapshot import GENERATOR
 from t2i.synthesizer import Synthesizer
 from training.hub.card import CARD, EVALUATION, SAMPLES, read_facts, write_card
@@ -108,7 +108,9 @@ def publish(folder: Path, repo: str, space: str | None, private: bool, branch: s
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
-    parser.add_argument("run", type=Path, metavar="RUN", help="a finished run of training.gan, or a folder of weights")
+    parser.add_argument(
+        "run", type=given_path, metavar="RUN", help="a finished run of training.gan, or a folder of weights"
+    )
     parser.add_argument("repo", metavar="owner/repo", help="the model's name on the Hub; made if it is not there")
     parser.add_argument("--space", metavar="owner/name", help="a Space to show it in")
     parser.add_argument("--revision", metavar="BRANCH", help="branch of the model's repository (default: main)")

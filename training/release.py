@@ -6,7 +6,6 @@ card. The same command goes on where it stopped; finished stages are not repeate
 """
 
 import argparse
-import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import torch
 
 from t2i.config import REED
+from t2i.hub import given_path
 from t2i.snapshot import (
     CONFIG,
     DISCRIMINATOR,
@@ -38,9 +38,10 @@ from training.match import MatchConfig, train_match
 from training.measure.colour import colour_fidelity
 from training.measure.drawing import draw_samples
 from training.measure.spaces import SPACES, load_space
-from training.options import run_script
+from training.options import check_device, run_script
+from training.run.disk import check_folder
 from training.run.export import install
-from training.run.state import write_json
+from training.run.state import atomic, read_json, write_json, write_text
 from training.skip_thoughts import PRESETS as SKIP_PRESETS
 from training.skip_thoughts import (
     SkipThoughtTrainConfig,
@@ -49,12 +50,14 @@ from training.skip_thoughts import (
     train_skip_thoughts,
     zero_shot,
 )
+from training.skip_thoughts import check_finished as check_skip_thoughts
 from training.style import PRESETS as STYLE_PRESETS
 from training.style import StyleConfig, train_style
 from training.text.embeddings import load_trained_encoder
 from training.text.features import image_features
 from training.text_encoder import LOAD_SIZE, TextTrainConfig, dry_run_text_encoder, train_text_encoder
 from training.text_encoder import PRESETS as TEXT_PRESETS
+from training.text_encoder import check_finished as check_text_encoder
 
 
 @dataclass(frozen=True)
@@ -88,10 +91,11 @@ def release(job: Release) -> bool:
     if job.plan.features:
         load_space(job.plan.features)  # better missed now than after training
     text_run, staged = job.run / "text_encoder", job.run / "snapshot"
-    if not (text_run / "metrics.json").exists():
-        data = load_data(job.data, job.root, LOAD_SIZE)
-        if not train_text_encoder(data, job.root, job.text, text_run, job.device, job.max_minutes):
-            return False
+    data = load_data(job.data, job.root, LOAD_SIZE)
+    if (text_run / "metrics.json").exists():
+        check_text_encoder(data, job.text, text_run)
+    elif not train_text_encoder(data, job.root, job.text, text_run, job.device, job.max_minutes):
+        return False
     encoder = load_trained_encoder(text_run)
     data = load_data(job.data, job.root, job.gan.load_size)
     trainer = gan_stage(job, data, encoder, job.gan, job.run / f"gan-{job.gan.variant}", staged)
@@ -103,11 +107,11 @@ def release(job: Release) -> bool:
         return False
     facts = {
         "data": job.data,
-        "images_seen": trainer.total_images,
+        "images_seen": trainer.images_seen,
         "epochs": job.gan.epochs,
         "captions": grid_captions(data),
         "features": Path(job.text.features).name,
-        "text_encoder": json.loads((text_run / "metrics.json").read_text()),
+        "text_encoder": read_json(text_run / "metrics.json"),
         "style": style,
         "match": match,
         "skip_thoughts": skip_thoughts,
@@ -137,7 +141,7 @@ def style_stage(job: Release, config: StyleConfig, snapshot: Path, run: Path) ->
         return None
     install(run / STYLE_ENCODER, snapshot)
     synthesizer = Synthesizer.from_pretrained(snapshot, device=job.device)
-    return json.loads((run / "metrics.json").read_text()) | asdict(verify(synthesizer, data.unseen("test")))
+    return read_json(run / "metrics.json") | asdict(verify(synthesizer, data.unseen("test")))
 
 
 def match_stage(job: Release, snapshot: Path, run: Path) -> dict[str, Any] | None:
@@ -146,7 +150,7 @@ def match_stage(job: Release, snapshot: Path, run: Path) -> dict[str, Any] | Non
     if not train_match(data, snapshot, job.match, run, job.device, job.max_minutes):
         return None
     install(run / DISCRIMINATOR, snapshot)
-    return json.loads((run / "metrics.json").read_text())
+    return read_json(run / "metrics.json")
 
 
 def compare_stage(job: Release, encoder: TextEncoder, staged: Path) -> dict[str, Any] | None:
@@ -165,7 +169,7 @@ def compare_stage(job: Release, encoder: TextEncoder, staged: Path) -> dict[str,
             install(run / "snapshot" / name, staged / VARIANTS_FOLDER / variant)
         synthesizer = Synthesizer.from_pretrained(run / "snapshot", device=job.device)
         figures[variant] = style | {
-            "images_seen": trainer.total_images,
+            "images_seen": trainer.images_seen,
             "colour": colour_fidelity(synthesizer, pictures),
         }
     return figures
@@ -174,9 +178,11 @@ def compare_stage(job: Release, encoder: TextEncoder, staged: Path) -> dict[str,
 def skip_stage(job: Release, staged: Path) -> dict[str, Any] | None:
     """Train and measure the skip-thought system, put it into the snapshot; None if the time ran out first."""
     encoder_run, run = job.run / "skip_thoughts", job.run / "compared-skip-thought"
-    if not (encoder_run / "metrics.json").exists():
-        data, config = load_data(job.data, job.root, LOAD_SIZE), job.skip_thoughts
-        trainer = build_trainer(*documents_of(data, config.split), config, job.device)
+    data, config = load_data(job.data, job.root, LOAD_SIZE), job.skip_thoughts
+    trainer = build_trainer(*documents_of(data, config.split), config, job.device)
+    if (encoder_run / "metrics.json").exists():
+        check_skip_thoughts(trainer, data.name, encoder_run)
+    else:
         if not train_skip_thoughts(trainer, data.name, encoder_run, job.max_minutes):
             return None
         figures = {}
@@ -191,8 +197,8 @@ def skip_stage(job: Release, staged: Path) -> dict[str, Any] | None:
     for name in (CONFIG, GENERATOR, TEXT_ENCODER, VOCABULARY):
         install(run / "snapshot" / name, staged / VARIANTS_FOLDER / job.skip_gan.variant)
     synthesizer = Synthesizer.from_pretrained(run / "snapshot", device=job.device)
-    seen = {"images_seen": trainer.total_images, "colour": colour_fidelity(synthesizer, pictures)}
-    return json.loads((encoder_run / "metrics.json").read_text()) | seen
+    seen = {"images_seen": trainer.images_seen, "colour": colour_fidelity(synthesizer, pictures)}
+    return read_json(encoder_run / "metrics.json") | seen
 
 
 def describe(job: Release, folder: Path, facts: dict) -> None:
@@ -201,9 +207,10 @@ def describe(job: Release, folder: Path, facts: dict) -> None:
     data = load_data(job.data, job.root, synthesizer.config.model.image_size)
     facts = facts | {"evaluation": evaluate(synthesizer, data, job.plan, job.device)}
     write_json(folder / EVALUATION, facts)
-    draw_samples(synthesizer, facts["captions"]).save(folder / SAMPLES)
+    with atomic(folder / SAMPLES) as temporary:
+        draw_samples(synthesizer, facts["captions"]).save(temporary, "png")
     card = write_card(read_config(folder), facts, samples=facts["captions"])
-    (folder / CARD).write_text(card, encoding="utf-8")
+    write_text(folder / CARD, card)
 
 
 def parse(arguments: list[str] | None) -> tuple[Release, bool]:
@@ -211,9 +218,9 @@ def parse(arguments: list[str] | None) -> tuple[Release, bool]:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.add_argument("--preset", choices=sorted(PRESETS.keys() & TEXT_PRESETS.keys()), default="paper")
     parser.add_argument("--data", choices=DATASETS, default="oxford102")
-    parser.add_argument("--root", type=Path, help="folder of the data set")
-    parser.add_argument("-o", "--out", type=Path, required=True, help="folder for the finished weights")
-    parser.add_argument("--run", type=Path, help="folder of the stages (default: runs/release-DATA-PRESET)")
+    parser.add_argument("--root", type=given_path, help="folder of the data set")
+    parser.add_argument("-o", "--out", type=given_path, required=True, help="folder for the finished weights")
+    parser.add_argument("--run", type=given_path, help="folder of the stages (default: runs/release-DATA-PRESET)")
     parser.add_argument("--variant", choices=REED, help="default: the preset's")
     parser.add_argument("--epochs", type=int, help="epochs of the GAN (default: the preset's)")
     parser.add_argument(
@@ -241,7 +248,7 @@ def parse(arguments: list[str] | None) -> tuple[Release, bool]:
         command += f" --variant {options.variant}"
     if options.metric_features:
         command += f" --metric-features {Path(options.metric_features).name}"
-    if options.epochs:
+    if options.epochs is not None:
         gan = replace(gan, epochs=options.epochs)
         command += f" --epochs {options.epochs}"
     # a file holds features of photographs only: for drawn pictures, the metric features serve where they fit
@@ -258,6 +265,10 @@ def parse(arguments: list[str] | None) -> tuple[Release, bool]:
 
 def main(arguments: list[str] | None = None) -> None:
     job, dry_run = parse(arguments)
+    check_device(job.device)
+    if not dry_run:
+        for folder in (job.run, job.out):
+            check_folder(folder)
     if dry_run:
         encoder = dry_run_text_encoder(load_data(job.data, job.root, LOAD_SIZE), job.root, job.text, job.device)
         dry_run_gan(load_data(job.data, job.root, job.gan.load_size), encoder, job.gan, job.device)

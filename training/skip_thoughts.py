@@ -9,8 +9,11 @@ The run is a text encoder for training.gan. For captions, it also tells how well
 photographs of classes never seen, after a linear map onto image features.
 """
 
+import hashlib
+import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,18 +21,22 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from t2i.config import SkipThoughtConfig
+from t2i.hub import given_path
 from t2i.networks.skip_thoughts import END, UNKNOWN, SkipThoughts, Vocabulary, tokenize
 from training.data import CaptionedImages, load_data
 from training.measure.metrics import class_vectors, fit_linear, retrieval_precision, zero_shot_accuracy
-from training.options import add_fields, apply_fields, common_parser, run_script
+from training.options import add_fields, apply_fields, check_run, common_parser, run_script
+from training.run.claim import claimed, compare
 from training.run.export import ENCODER_CONFIG, save_text_encoder
 from training.run.loop import Trainer, train
 from training.run.randomness import step_rng
-from training.run.state import claim_folder, write_json
+from training.run.ranges import POSITIVE, check_ranges
+from training.run.state import write_json
 from training.text.corpus import LOAD_SIZE, Corpus, count_words, read_corpus
 from training.text.embeddings import embed_captions
 from training.text.features import image_features
 
+FREE = ("epochs", "lr", "anneal", "clip", "reports")  # on resuming
 HELD_OUT_DOCUMENTS, HELD_OUT = 64, 1024  # images of test classes and triples of their captions, for the reports
 
 
@@ -56,6 +63,10 @@ class SkipThoughtTrainConfig:
     clip: float = 10.0
     seed: int = 0
     reports: int = 10
+
+    def __post_init__(self):
+        SkipThoughtConfig(self.words, self.word_size, self.uni_size, self.bi_size)
+        check_ranges(self, words=(3, math.inf), lr=(POSITIVE, math.inf), anneal=(0, 1), clip=(POSITIVE, math.inf))
 
 
 PRESETS = {
@@ -175,16 +186,28 @@ def train_skip_thoughts(trainer: SkipThoughtTrainer, name: str, out: Path, max_m
 
     A complete run leaves `text_encoder.safetensors`, `vocabulary.json` and `text_encoder.json`.
     """
-    config = trainer.config
-    made_of = {"data": name, "sentences": trainer.epoch} | asdict(config)
-    claim_folder(out, made_of, free=("epochs", "lr", "anneal", "clip", "reports"))
-    tick = max(1, trainer.total_images // config.reports)
-    seen = train(trainer, out, trainer.total_images, tick, tick, max_minutes)
-    if seen < trainer.total_images:
-        return False
-    save_text_encoder(trainer.encoder, out)
-    write_json(out / ENCODER_CONFIG, asdict(trainer.encoder.config))
+    tick = max(1, trainer.total_images // trainer.config.reports)
+    settings, below = asdict(SkipThoughtTrainConfig()), trainer.total_images + trainer.batch_size
+    with claimed(out, made_of(trainer, name), FREE, settings, below):
+        seen = train(trainer, out, trainer.total_images, tick, tick, max_minutes)
+        if seen < trainer.total_images:
+            return False
+        save_text_encoder(trainer.encoder, out)
+        write_json(out / ENCODER_CONFIG, asdict(trainer.encoder.config))
     return True
+
+
+def made_of(trainer: SkipThoughtTrainer, name: str) -> dict[str, Any]:
+    """What a run is, for its folder."""
+    text = hashlib.sha256("\n".join(trainer.encoder.vocabulary.words).encode())
+    for places in (trainer.corpus.words.numpy(), trainer.corpus.middles):
+        text.update(places.ravel().view(np.uint8))
+    return {"data": name, "sentences": trainer.epoch, "text": text.hexdigest()[:12]} | asdict(trainer.config)
+
+
+def check_finished(trainer: SkipThoughtTrainer, name: str, out: Path) -> None:
+    """ValueError if the finished run in `out` is one of other data or settings."""
+    compare(out, made_of(trainer, name), FREE, asdict(SkipThoughtTrainConfig()))
 
 
 def zero_shot(encoder: SkipThoughts, data: CaptionedImages, features: Tensor, split: str) -> dict[str, float]:
@@ -210,11 +233,12 @@ def zero_shot(encoder: SkipThoughts, data: CaptionedImages, features: Tensor, sp
 def main(arguments: list[str] | None = None) -> None:
     parser = common_parser(__doc__.splitlines()[0])
     parser.add_argument("--preset", choices=PRESETS, default="paper")
-    parser.add_argument("--text", type=Path, help="a file with a sentence a line, instead of --data's captions")
+    parser.add_argument("--text", type=given_path, help="a file with a sentence a line, instead of --data's captions")
     parser.add_argument("--features", help="measure retrieval with: googlenet, pixels, or a safetensors file")
     add_fields(parser, SkipThoughtTrainConfig(), words="size of the vocabulary")
     options = parser.parse_args(arguments)
     config = apply_fields(PRESETS[options.preset], options)
+    check_run(options)
     if options.text:
         data, documents, held_out, name = None, read_corpus(options.text), [], options.text.name
     else:

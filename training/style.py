@@ -18,17 +18,27 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from t2i.config import SnapshotConfig
-from t2i.hub import folder_of_weights
+from t2i.hub import folder_of_weights, given_path
 from t2i.networks.models import Generator, StyleEncoder, count_parameters, fold_batch_norm
-from t2i.snapshot import GENERATOR, STYLE_ENCODER, load_generator, load_text_encoder, read_config
+from t2i.snapshot import (
+    GENERATOR,
+    STYLE_ENCODER,
+    TEXT_ENCODER,
+    digest,
+    load_generator,
+    load_text_encoder,
+    read_config,
+)
 from training.data import CaptionedImages, load_data
 from training.measure.colour import background_mask
-from training.options import add_fields, apply_fields, common_parser, run_script
+from training.options import add_fields, apply_fields, check_run, common_parser, run_script
+from training.run.claim import claimed
 from training.run.export import install, save_network
 from training.run.loop import Trainer, check_finite, train
 from training.run.losses import style_loss
 from training.run.randomness import step_noise, step_rng
-from training.run.state import claim_folder, write_json
+from training.run.ranges import POSITIVE, check_ranges
+from training.run.state import write_json
 from training.text.embeddings import embed_captions, weights_digest
 
 NOISE, TEXT, HELD_OUT, PHOTOGRAPHS = range(11, 15)  # streams of step-keyed randomness
@@ -56,6 +66,7 @@ class StyleConfig:
     def __post_init__(self):
         if self.precision not in ("fp32", "bf16"):
             raise ValueError(f"--precision is {self.precision!r}; choose fp32 or bf16.")
+        check_ranges(self, lr=(POSITIVE, math.inf), photographs=(0, 1))
 
 
 PRESETS = {
@@ -176,23 +187,27 @@ def train_style(
     A complete run leaves `style_encoder.safetensors` and `metrics.json`.
     """
     trainer = build_trainer(data, model, config, device)
-    claim_folder(out, {"data": data.name, "generator": weights_digest(trainer.G)} | asdict(config), FREE)
-    seen = train(trainer, out, config.images, config.tick_images, config.tick_images, max_minutes)
-    if seen < config.images:
-        return False
-    save_network(trainer.S, out / STYLE_ENCODER)
-    write_json(out / "metrics.json", {"r2_held_out": trainer.recovery(), "n": HELD_OUT_IMAGES, "images": config.images})
+    made_of = {"data": data.name, "generator": weights_digest(trainer.G), "text_encoder": digest(model / TEXT_ENCODER)}
+    made_of |= data.contents() | asdict(config)
+    with claimed(out, made_of, FREE, asdict(StyleConfig()), config.images + config.batch_size):
+        seen = train(trainer, out, config.images, config.tick_images, config.tick_images, max_minutes)
+        if seen < config.images:
+            return False
+        save_network(trainer.S, out / STYLE_ENCODER)
+        figures = {"r2_held_out": trainer.recovery(), "n": HELD_OUT_IMAGES, "images": config.images}
+        write_json(out / "metrics.json", figures)
     return True
 
 
 def main(arguments: list[str] | None = None) -> None:
     parser = common_parser(__doc__.splitlines()[0])
     parser.add_argument("--preset", choices=PRESETS, default="default")
-    parser.add_argument("--model", type=Path, default=Path("weights"), help=f"snapshot with {GENERATOR}")
+    parser.add_argument("--model", type=given_path, default=Path("weights"), help=f"snapshot with {GENERATOR}")
     parser.add_argument("--install", action="store_true", help="put the finished S into the model's folder, too")
     add_fields(parser, StyleConfig(), precision="fp32 or bf16")
     options = parser.parse_args(arguments)
     config = apply_fields(PRESETS[options.preset], options)
+    check_run(options)
     options.model = folder_of_weights(options.model)
     data = load_data(options.data, options.root, read_config(options.model).model.image_size)
     if options.dry_run:

@@ -8,27 +8,34 @@ With `--features captions` another caption of the same image stands in for its f
 authors' encoder of COCO learnt; then it reports how often a caption finds the other one of its image.
 """
 
+import hashlib
+import math
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from t2i.config import TextEncoderConfig
+from t2i.hub import given_path
 from t2i.networks.text import MAX_CHARACTERS, CharCnnRnn, characters_to_indices
 from t2i.snapshot import TEXT_ENCODER
 from training.data import CaptionedImages, load_data
 from training.measure.metrics import caption_retrieval, class_vectors, retrieval_precision, zero_shot_accuracy
-from training.options import add_fields, apply_fields, common_parser, run_script
+from training.options import add_fields, apply_fields, check_run, common_parser, run_script
+from training.run.claim import claimed, compare
 from training.run.export import ENCODER_CONFIG, save_network
 from training.run.loop import Trainer, check_finite, train
 from training.run.losses import joint_embedding_loss
 from training.run.randomness import step_rng
-from training.run.state import claim_folder, write_json
+from training.run.ranges import POSITIVE, check_ranges
+from training.run.state import write_json
 from training.text.embeddings import encode_indices
 from training.text.features import image_features
 
+FREE = ("epochs", "lr", "lr_decay", "tick_epochs")  # on resuming
 LOAD_SIZE = 76  # pixels are read only by the features that need no download
 OPTIMIZERS = {"rmsprop": torch.optim.RMSprop, "adam": torch.optim.Adam}
 
@@ -52,6 +59,8 @@ class TextTrainConfig:
     def __post_init__(self):
         if self.optimizer not in OPTIMIZERS:
             raise ValueError(f"--optimizer is {self.optimizer!r}; choose one of {', '.join(OPTIMIZERS)}.")
+        TextEncoderConfig(recurrence=self.recurrence)
+        check_ranges(self, batch_size=(2, math.inf), lr=(POSITIVE, math.inf), lr_decay=(POSITIVE, 1))
 
 
 PRESETS = {
@@ -180,17 +189,36 @@ def train_text_encoder(
     trainer = TextEncoderTrainer(
         data, image_features(config.features, data, root, device), config, torch.device(device)
     )
-    made_of, free = {"data": data.name} | asdict(config), ("epochs", "lr", "lr_decay", "tick_epochs")
-    claim_folder(out, made_of, free, asdict(TextTrainConfig()))
     epoch = trainer.epoch_steps * trainer.batch_size
-    tick = config.tick_epochs * epoch
-    seen = train(trainer, out, trainer.total_images, tick, tick, max_minutes)
-    if seen < trainer.total_images:
-        return False
-    save_network(trainer.model, out / TEXT_ENCODER)
-    write_json(out / ENCODER_CONFIG, asdict(trainer.model.config))
-    write_json(out / "metrics.json", evaluate(trainer.model, trainer.test_set) | {"epochs": config.epochs})
+    tick, below = config.tick_epochs * epoch, trainer.total_images + trainer.batch_size
+    with claimed(out, *made_of(data, config), below):
+        seen = train(trainer, out, trainer.total_images, tick, tick, max_minutes)
+        if seen < trainer.total_images:
+            return False
+        save_network(trainer.model, out / TEXT_ENCODER)
+        write_json(out / ENCODER_CONFIG, asdict(trainer.model.config))
+        write_json(out / "metrics.json", evaluate(trainer.model, trainer.test_set) | {"epochs": config.epochs})
     return True
+
+
+def made_of(data: CaptionedImages, config: TextTrainConfig) -> tuple[dict[str, Any], tuple[str, ...], dict[str, Any]]:
+    """What a run is, for its folder; which of it may change; and the defaults.
+
+    Of a file of features, what is in it counts, not where it lies.
+    """
+    contents, free = data.contents(), FREE
+    if config.features == "captions":
+        del contents["pictures"]
+    elif (file := given_path(config.features)).is_file():
+        with file.open("rb") as stream:
+            contents["features_digest"] = hashlib.file_digest(stream, "sha256").hexdigest()[:12]
+        free += ("features",)
+    return {"data": data.name} | contents | asdict(config), free, asdict(TextTrainConfig())
+
+
+def check_finished(data: CaptionedImages, config: TextTrainConfig, out: Path) -> None:
+    """ValueError if the finished run in `out` is one of other data or settings."""
+    compare(out, *made_of(data, config))
 
 
 def dry_run_text_encoder(data: CaptionedImages, root: Path | None, config: TextTrainConfig, device: str) -> CharCnnRnn:
@@ -215,6 +243,7 @@ def main(arguments: list[str] | None = None) -> None:
     )
     options = parser.parse_args(arguments)
     config = apply_fields(PRESETS[options.preset], options)
+    check_run(options)
     data = load_data(options.data, options.root, LOAD_SIZE)
     if options.dry_run:
         dry_run_text_encoder(data, options.root, config, options.device)

@@ -6,8 +6,10 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 
 from t2i.animation import FORMATS, check_animation, save_animation
+from t2i.hub import given_path
 from t2i.images import GAP
 from training.options import run_script
+from training.run.disk import check_file
 
 HEADER = 24  # pixels above the grid, for the number of images seen
 HOLD = 8  # times that the last grid is shown
@@ -42,13 +44,17 @@ def _frame(grid: Image.Image, images: int, columns: int | None, side: int) -> Im
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
-    parser.add_argument("run", type=Path, help="folder of a run of training.gan")
-    parser.add_argument("-o", "--out", type=Path, required=True, help=f"file to write: {', '.join(FORMATS)}")
+    parser.add_argument("run", type=given_path, help="folder of a run of training.gan")
+    parser.add_argument("-o", "--out", type=given_path, required=True, help=f"file to write: {', '.join(FORMATS)}")
     parser.add_argument("--columns", type=int, help="pictures kept of each row (default: all)")
     parser.add_argument("--frames", type=int, help="at most so many grids, evenly chosen (default: all)")
     parser.add_argument("--fps", type=int, default=4, help="grids a second (default: %(default)s)")
     options = parser.parse_args(arguments)
     check_animation(options.out)
+    check_file(options.out)
+    for flag, value in {"columns": options.columns, "frames": options.frames, "fps": options.fps}.items():
+        if value is not None and value < 1:
+            raise ValueError(f"--{flag} is {value}; it must be at least 1.")
     frames = timelapse(options.run, options.columns, options.frames)
     save_animation(frames + [frames[-1]] * HOLD, options.out, options.fps, f"training of {options.run.name}", scale=1)
     print(f"{options.out}: {len(frames)} grids")

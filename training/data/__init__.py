@@ -17,9 +17,11 @@ import numpy as np
 from training.data import coco, cub, folder, oxford
 from training.data.cache import cache_folder, fingerprint, stored_array
 from training.data.captioned import CaptionedImages
+from training.data.contents import digest, files_key
 from training.data.listing import Layout, Listing
 from training.data.pixels import decode
 from training.data.synthetic import draw_synthetic
+from training.run.disk import reserve
 
 LAYOUTS: dict[str, Layout] = {
     "oxford102": oxford.LAYOUT, "cub": cub.LAYOUT, "cub-cropped": cub.CROPPED, "coco": coco.LAYOUT,
@@ -32,7 +34,8 @@ def load_data(name: str, root: str | Path | None, load_size: int, cache: Path | 
     """Read a data set by name; `load_size` is the side L of the decoded squares in pixels.
 
     Decoded pixels are kept under `cache` (default: `$T2I_CACHE`, else `~/.cache/t2i`), so that
-    JPEGs are read once. ValueError says in one sentence what is wrong with the set.
+    JPEGs are read once, and again when a file has changed. ValueError says in one sentence what is
+    wrong with the set.
     """
     if name == "synthetic":
         return draw_synthetic(load_size)
@@ -42,24 +45,26 @@ def load_data(name: str, root: str | Path | None, load_size: int, cache: Path | 
         others = f" ({more:,} more: python -m training.data check --data {name} --root {root})" if more else ""
         raise ValueError(listing.problems[0] + others)
     entries = listing.entries
-    files = ((e.file.relative_to(listing.folder).as_posix(), e.file.stat().st_size) for e in entries)
-    mark = fingerprint([load_size, *files, *(e.box for e in entries if e.box)])
+    key, boxes = files_key(listing), [e.box for e in entries if e.box]
+    cache, shape = cache or cache_folder(), (len(entries), load_size, load_size, 3)
 
     def decoded(file: Path) -> None:
-        shape = (len(entries), load_size, load_size, 3)
         out = np.lib.format.open_memmap(file, "w+", np.uint8, shape)  # larger sets than memory
+        with file.open("r+b") as stream:
+            reserve(stream, out.offset, out.offset + out.nbytes)
         decode(entries, out)
         out.flush()
 
+    pixels = cache / f"{name}-{load_size}-{fingerprint([key, *boxes])}.npy"
     return CaptionedImages(
         name=name,
-        images=stored_array((cache or cache_folder()) / f"{name}-{load_size}-{mark}.npy", decoded),
+        images=stored_array(pixels, decoded, shape),
         labels=np.array([e.label for e in entries]),
         captions=tuple(e.captions for e in entries),
         ids=np.array([e.id for e in entries]),
         splits=listing.splits,
         class_names=listing.class_names,
-        fingerprint=mark,
+        fingerprint=fingerprint([digest(listing, cache / f"{name}-{key}.digest"), *boxes]),
     )
 
 

@@ -2,10 +2,11 @@
 
 import argparse
 import sys
-from pathlib import Path
 
+from t2i.hub import given_path
 from training.data import LAYOUTS
 from training.data.check import check
+from training.run.disk import in_words
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -13,9 +14,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Look at a data set before training.", allow_abbrev=False)
     command = parser.add_subparsers(required=True).add_parser("check", help="what is missing or broken, what is there")
     command.add_argument("--data", choices=LAYOUTS, required=True)
-    command.add_argument("--root", type=Path, required=True, help="folder of the data set")
+    command.add_argument("--root", type=given_path, required=True, help="folder of the data set")
     options = parser.parse_args(arguments)
-    if not check(options.data, options.root):
+    try:
+        usable = check(options.data, options.root)
+    except OSError as error:
+        sys.exit(in_words(error))
+    if not usable:
         sys.exit(1)
 
 

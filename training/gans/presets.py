@@ -1,8 +1,10 @@
 """Presets of the GAN: one table, every value of which a flag can override."""
 
+import math
 from dataclasses import dataclass, replace
 
 from t2i.config import VARIANTS, ModelConfig
+from training.run.ranges import POSITIVE, check_ranges
 
 
 @dataclass(frozen=True)
@@ -57,8 +59,12 @@ class GanConfig:
             raise ValueError(f"--precision is {self.precision!r}; choose fp32 or bf16.")
         if self.load_size < self.image_size:
             raise ValueError(f"--load-size is {self.load_size}, smaller than --image-size {self.image_size}.")
-        if self.batch_size < 4:
-            raise ValueError(f"--batch-size is {self.batch_size}; it must be at least 4.")
+        check_ranges(
+            self, batch_size=(4, math.inf), lr=(POSITIVE, math.inf), beta1=(0, 0.999), anneal=(0, 1),
+            interpolated_share=(0, 1), diversity=(0, math.inf), diversity_cells=(1, self.image_size),
+            readable=(0, math.inf), speckle=(0, math.inf), smooth=(0, 0.5), dropout=(0, 0.99), kl=(0, math.inf),
+        )  # fmt: skip
+        self.model(1)  # sizes of networks that can't be built
 
     @property
     def augmented(self) -> bool:

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torchmetrics.image.fid import NoTrainInceptionV3
 from tqdm import tqdm
 
+from t2i.hub import given_path
 from training.text.features import SIDE, four_views, googlenet_trunk, imagenet_normal, pixel_views
 
 SPACES = "inception, googlenet, pixels, or a Python file with load_trunk(device)"
@@ -69,7 +70,7 @@ def load_space(source: str, device: str = "cpu") -> FeatureSpace:
         return FeatureSpace(source, lambda images: network(imagenet_normal(_centre(images))), device)
     if source == "pixels":
         return FeatureSpace(source, lambda images: pixel_views(_signed(images))[0], device)
-    trunk = _load_trunk(Path(source), device)
+    trunk = _load_trunk(given_path(source), device)
     return FeatureSpace(Path(source).name, lambda images: trunk(_signed(images)), device)
 
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from t2i.config import SnapshotConfig
 from t2i.networks.skip_thoughts import SkipThoughts
 from t2i.snapshot import CONFIG, DISCRIMINATOR, GENERATOR, TEXT_ENCODER, VOCABULARY, TextEncoder
-from training.run.state import atomic, remove_leftovers, write_json
+from training.run.state import atomic, remove_leftovers, write_bytes, write_json
 
 ENCODER_CONFIG = "text_encoder.json"  # of a folder that holds a text encoder alone
 
@@ -39,8 +39,7 @@ def calibrate_batch_norm(generator: nn.Module, batches: Iterable[tuple[Tensor, T
 def save_network(network: nn.Module, file: Path, kind: torch.dtype = torch.float16) -> None:
     """safetensors of one floating kind, written atomically; counters that only training needs are kept as they are."""
     values = {k: v.to(kind) if v.is_floating_point() else v for k, v in network.state_dict().items()}
-    with atomic(file) as temporary:
-        temporary.write_bytes(save({k: v.cpu().contiguous() for k, v in values.items()}))
+    write_bytes(file, save({k: v.cpu().contiguous() for k, v in values.items()}))
 
 
 def save_text_encoder(encoder: TextEncoder, folder: Path, kind: torch.dtype = torch.float16) -> None:
@@ -61,7 +60,7 @@ def write_text_encoder(folder: Path, encoder: TextEncoder) -> None:
 def install(file: Path, folder: Path) -> None:
     """Copy a finished file into a folder in one move."""
     folder.mkdir(parents=True, exist_ok=True)
-    with atomic(folder / file.name) as temporary:
+    with atomic(folder / file.name, file.stat().st_size) as temporary:
         shutil.copyfile(file, temporary)
 
 

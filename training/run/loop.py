@@ -28,6 +28,7 @@ class Trainer:
     batch_size: int
     device: torch.device
     parts: dict[str, Any]
+    images_seen = 0
 
     def step(self, step: int) -> dict[str, Tensor]:
         raise NotImplementedError
@@ -54,7 +55,7 @@ def train(
     the first one alone ticks and writes.
     """
     batch = trainer.batch_size
-    images = load_state(folder, trainer.parts, trainer.device)
+    trainer.images_seen = images = load_state(folder, trainer.parts, trainer.device)
     if is_first():
         drop_later_stats(folder / "stats.jsonl", images)
     tqdm.write(f"From image {images:,} to {total_images:,}; a report every {tick_images:,}.")
@@ -69,6 +70,7 @@ def train(
             for name, loss in trainer.step(images // batch).items():
                 sums[name] = sums.get(name, 0) + loss.detach()
             before, images = images, images + batch
+            trainer.images_seen = images
             bar.update(batch)
             done = images >= total_images
             report_due = done or images // tick_images > before // tick_images

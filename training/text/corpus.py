@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from t2i.hub import given_path
 from t2i.networks.skip_thoughts import UNKNOWN, Vocabulary, tokenize
 from training.data import DATASETS, load_data
 
@@ -70,9 +71,9 @@ def count_words(sentences: Iterable[Sequence[str]]) -> Counter[str]:
 def add_text_flags(parser: argparse.ArgumentParser) -> None:
     """Flags for the text whose words an encoder is to know."""
     text = parser.add_mutually_exclusive_group(required=True)
-    text.add_argument("--words", type=Path, help="a UTF-8 text file that uses the words")
+    text.add_argument("--words", type=given_path, help="a UTF-8 text file that uses the words")
     text.add_argument("--data", choices=DATASETS, help="a data set whose captions use the words")
-    parser.add_argument("--root", type=Path, help="folder of the data set")
+    parser.add_argument("--root", type=given_path, help="folder of the data set")
 
 
 def count_text(options: argparse.Namespace) -> Counter[str]:

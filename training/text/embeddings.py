@@ -1,7 +1,6 @@
 """All captions through the text encoder once, so that the GAN never runs it."""
 
 import hashlib
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from t2i.snapshot import TextEncoder, load_text_encoder, read_config
 from training.data import CaptionedImages
 from training.data.cache import cache_folder, cached_array, fingerprint
 from training.run.export import ENCODER_CONFIG
+from training.run.state import read_json
 
 BATCH = 256
 
@@ -68,6 +68,11 @@ def load_trained_encoder(folder: Path) -> TextEncoder:
     """
     sizes = folder / ENCODER_CONFIG
     if sizes.exists():
-        return load_text_encoder(folder, text_config(json.loads(sizes.read_text())))
+        values = read_json(sizes)
+        try:
+            config = text_config(values)
+        except TypeError as error:
+            raise ValueError(f"{sizes} tells no sizes of a text encoder; train or convert it again.") from error
+        return load_text_encoder(folder, config)
     folder = folder_of_weights(folder)
     return load_text_encoder(folder, read_config(folder).text_encoder)

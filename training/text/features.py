@@ -8,8 +8,9 @@ import torch.nn.functional as F
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
+from t2i.hub import given_path
 from training.data import CaptionedImages, load_data
-from training.data.cache import cache_folder, cached_array
+from training.data.cache import cache_folder, cached_array, fingerprint
 
 SIDE, CROP = 256, 224
 
@@ -25,11 +26,11 @@ def image_features(source: str, data: CaptionedImages, root: Path | None, device
     if source == "captions":
         return None
     if source == "googlenet":
-        file = cache_folder() / f"{data.name}-googlenet-{data.fingerprint}-{len(data)}.npy"
+        file = cache_folder() / f"{data.name}-googlenet-{fingerprint([data.fingerprint, data.ids.tolist()])}.npy"
         return torch.from_numpy(cached_array(file, lambda: _googlenet_features(data, root, device)).copy())
     if source == "pixels":
         return _pixel_features(data)
-    return _stored_features(Path(source), data)
+    return _stored_features(given_path(source), data)
 
 
 def _stored_features(file: Path, data: CaptionedImages) -> Tensor:

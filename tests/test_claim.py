@@ -1,0 +1,96 @@
+"""A run's folder: the same run goes on, another is refused, and no two processes are in it."""
+
+import json
+import os
+import time
+
+import numpy as np
+import pytest
+import torch
+from support.forked import started_from
+
+from training.run.claim import CONFIG, claimed, compare
+from training.run.state import atomic, save_state
+
+PART = {"x": torch.nn.Linear(1, 1)}
+RUN = {"data": "folder", "pictures": "aaaa", "captions": "bbbb", "generator": "cccc", "epochs": 2, "lr": 0.1}
+
+
+def claim(folder, config=RUN, free=("epochs", "lr"), defaults=None, below=1000):
+    with claimed(folder, config, free, defaults or {}, below):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("key", "told"),
+    [
+        ("pictures", "another set of pictures"),
+        ("captions", "another set of captions"),
+        ("generator", "another generat"),
+    ],
+)
+def test_a_run_on_other_data_or_weights_is_refused_and_told_what_differs(tmp_path, key, told):
+    claim(tmp_path)
+    with pytest.raises(ValueError, match=f"{told}.*resume it with what it began with, or choose another --out"):
+        claim(tmp_path, RUN | {key: "dddd"})
+    assert json.loads((tmp_path / CONFIG).read_text()) == RUN
+
+
+def test_runs_begun_before_a_key_was_kept_go_on(tmp_path):
+    old = {"data": "folder", "epochs": 2}
+    (tmp_path / CONFIG).write_text(json.dumps(old))
+    claim(tmp_path, defaults={"lr": 0.2})
+    assert json.loads((tmp_path / CONFIG).read_text()) == RUN
+    (tmp_path / CONFIG).write_text(json.dumps(old))
+    with pytest.raises(ValueError, match="another lr"):
+        claim(tmp_path, free=("epochs",), defaults={"lr": 0.2})
+
+
+@pytest.mark.parametrize(("text", "told"), [("", "empty"), ('{"data": ', "damaged"), ("[1]", "not the file of a run")])
+def test_a_damaged_config_is_named(tmp_path, text, told):
+    (tmp_path / CONFIG).write_text(text)
+    with pytest.raises(ValueError, match=rf"config.json is {told}"):
+        compare(tmp_path, RUN, (), {})
+
+
+def test_a_run_that_has_seen_more_than_is_asked_for_keeps_its_history(tmp_path):
+    claim(tmp_path)
+    save_state(tmp_path, 128, PART)
+    with pytest.raises(ValueError, match=r"has seen 128 images already.*more --epochs"):
+        claim(tmp_path, RUN | {"epochs": 1}, below=128)
+    assert json.loads((tmp_path / CONFIG).read_text()) == RUN
+    claim(tmp_path, RUN | {"epochs": 3}, below=192)
+    assert json.loads((tmp_path / CONFIG).read_text())["history"] == [{"until_image": 128, "epochs": 2}]
+
+
+def hold(folder, ready) -> None:
+    """Be at a run and in the midst of writing, until killed."""
+    with claimed(folder, RUN, (), {}, 1000), atomic(folder / "state-000000064.pt"):
+        ready.set()
+        time.sleep(3600)
+
+
+def test_a_second_start_is_refused_until_the_first_is_dead(tmp_path):
+    context = started_from("training.run.claim")
+    ready = context.Event()
+    first = context.Process(target=hold, args=(tmp_path, ready))
+    first.start()
+    assert ready.wait(60)
+    try:
+        with pytest.raises(ValueError, match=f"is in use by process {first.pid};"):
+            claim(tmp_path)
+        assert len(list(tmp_path.glob("*.tmp"))) == 1
+    finally:
+        first.kill()
+        first.join()
+    claim(tmp_path)
+    assert not list(tmp_path.glob("*.tmp"))
+    claim(tmp_path)  # a run that has ended leaves nobody in its folder
+    assert (tmp_path / ".lock").read_text() == f"{os.getpid()}\n"
+
+
+def test_data_is_known_again_wherever_it_lies(synthetic):
+    same = synthetic.contents()
+    assert synthetic.select(np.arange(len(synthetic))).contents() == same
+    fewer = synthetic.select(np.arange(len(synthetic) - 1)).contents()
+    assert all(fewer[part] != same[part] for part in ("pictures", "captions", "classes"))
