@@ -15,6 +15,7 @@ from t2i.hub import given_path
 from t2i.images import enlarge, labelled_grid, make_grid, parameters_text, save_png
 from t2i.photos import open_photo, to_square
 from t2i.synthesizer import MAX_SEED, Synthesizer, consecutive_seeds
+from t2i.terminal import show_any_name
 
 COLUMNS = 8
 STRIP_STEPS, ANIMATION_STEPS = 8, 48
@@ -26,6 +27,7 @@ OTHERS = """other commands (each has its own -h):
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command that the first word names; returns the exit status (2 for what the user can mend)."""
+    show_any_name()
     arguments = sys.argv[1:] if arguments is None else arguments
     command = arguments[0] if arguments and arguments[0] in COMMANDS else ""
     options = parser(command).parse_args(arguments[1:] if command else arguments)

@@ -4,6 +4,7 @@ import argparse
 import sys
 
 from t2i.hub import given_path
+from t2i.terminal import show_any_name
 from training.data import LAYOUTS
 from training.data.check import check
 from training.run.disk import in_words
@@ -16,6 +17,7 @@ def main(arguments: list[str] | None = None) -> None:
     command.add_argument("--data", choices=LAYOUTS, required=True)
     command.add_argument("--root", type=given_path, required=True, help="folder of the data set")
     options = parser.parse_args(arguments)
+    show_any_name()
     try:
         usable = check(options.data, options.root)
     except OSError as error:
