@@ -106,6 +106,14 @@ def test_without_classes_an_epoch_shows_each_image_once(own, tmp_path):
     assert text_encoder.evaluate(trainer.model, trainer.test_set).keys() == {"zero_shot_accuracy", "ap_at_50"}
 
 
+def test_of_few_classes_each_image_is_its_own_to_the_text_encoder(tmp_path):
+    for name in ("rose", "tulip"):
+        draw_pairs(tmp_path / name)
+    data = load_data("folder", tmp_path, 16)
+    trainer = text_encoder.TextEncoderTrainer(data, None, dataclasses.replace(CAPTIONS, batch_size=8), CPU)
+    assert not data.classless and trainer.batch_size == 8 and trainer.epoch_steps == -(-len(data.rows("trainval")) // 8)
+
+
 def test_retrieval_counts_how_many_captions_are_as_near():
     first = torch.eye(12)
     assert caption_retrieval(first, first) == {"caption_recall_at_1": 1, "caption_recall_at_10": 1, "captions": 12}

@@ -37,6 +37,7 @@ from training.text.features import image_features
 
 FREE = ("epochs", "lr", "lr_decay", "tick_epochs")  # on resuming
 LOAD_SIZE = 76  # pixels are read only by the features that need no download
+FEWEST = 10  # classes to learn from; of fewer, each image is its own
 OPTIMIZERS = {"rmsprop": torch.optim.RMSprop, "adam": torch.optim.Adam}
 
 
@@ -82,7 +83,9 @@ class TextEncoderTrainer(Trainer):
 
     def __init__(self, data: CaptionedImages, features: Tensor | None, config: TextTrainConfig, device: torch.device):
         self.config, self.device = config, device
-        self.train_set = TextSet(data, features, data.rows(config.split))
+        rows = data.rows(config.split)
+        few = len(np.unique(data.labels[rows])) < FEWEST  # a batch of one image a class would teach little
+        self.train_set = TextSet(replace(data, labels=np.arange(len(data))) if few else data, features, rows)
         self.test_set = TextSet(data, features, data.unseen_rows("test"))
         self.batch_size = min(config.batch_size, len(self.train_set.classes))
         if self.batch_size < 2:
