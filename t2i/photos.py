@@ -2,7 +2,7 @@
 
 import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -23,15 +23,15 @@ FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "TIFF", "WEBP")  # n
 NOT_SHOWN = ("JPEG2000", "TIFF")  # by browsers, as a rule
 
 
-def open_photo(file: str | Path | BinaryIO) -> Image.Image:
-    """An RGB picture from a file of one of FORMATS and of any mode.
+def open_photo(file: str | Path | BinaryIO, formats: Sequence[str] = FORMATS) -> Image.Image:
+    """An RGB picture from a file of one of the formats, as Pillow calls them, and of any mode.
 
     The first frame of an animation, turned as its EXIF says, 16 bits brought to 8, on white where it
     is transparent; scaled down where it has more than 4 million pixels. ValueError says in one
     sentence what is wrong with the file.
     """
     with _in_a_sentence(file):
-        image = _decode(file)
+        image = _decode(file, formats)
     return to_rgb(image)
 
 
@@ -63,10 +63,10 @@ def _in_a_sentence(file: str | Path | BinaryIO) -> Iterator[None]:
         raise ValueError(f"{name} is damaged or cut short; save or send it again.") from error
 
 
-def _decode(file: str | Path | BinaryIO) -> Image.Image:
+def _decode(file: str | Path | BinaryIO, formats: Sequence[str]) -> Image.Image:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about sizes, which are measured here, and about odd metadata
-        with Image.open(file, formats=FORMATS) as image:
+        with Image.open(file, formats=formats) as image:
             scans = num_scans(image.fp) if image.format == "JPEG" else 0
             if scans > MAX_SCANS:
                 raise OSError("too many scans")

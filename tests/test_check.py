@@ -1,6 +1,7 @@
 """python -m training.data check: what it prints and what it ends with."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -36,7 +37,7 @@ def test_usable_sets_are_counted(check, tmp_path, name):
     status, told = check(name, DRAW[name](tmp_path / "set"))
     expected = {
         "oxford102": ["all: 9 images, 18 captions, 5 classes", "test: 3 images, 6 captions, 2 classes",
-                      "1 labelled images have no photograph and are skipped."],
+                      "1 labelled images have no photograph and are skipped: image_00004."],
         "cub": ["all: 12 images, 24 captions, 6 classes", "val: 4 images, 8 captions, 2 classes"],
         "cub-cropped": ["trainval: 8 images, 16 captions, 4 classes"],
         "coco": ["all: 10 images, 20 captions, no classes", "train: 6 images, 12 captions, no classes"],
@@ -84,7 +85,20 @@ def test_what_is_left_out_or_cut_is_told(check, tmp_path):
     status, told = check("folder", root)
     assert status == 0
     assert "12 captions are longer than 201 characters" in told
-    assert "1 images are not named by the metadata" in told and "Classes are not used" in told
+    assert "1 images are not named by the metadata and are left out: other.png." in told
+    assert "Classes are not used" in told
+
+
+def test_names_that_are_not_utf_8_are_shown_with_escapes(check, tmp_path):
+    root = draw_pairs(tmp_path)
+    for ending in (".png", ".txt"):
+        (root / f"03{ending}").rename(root / os.fsdecode(b"caf\xe9" + ending.encode()))
+    write(root / os.fsdecode(b"\xff.md"), "notes")
+    status, told = check("folder", root)
+    assert status == 0 and "all: 12 images" in told and r"left out: \udcff.md." in told
+    (root / os.fsdecode(b"caf\xe9.txt")).write_text("")
+    status, told = check("folder", root)
+    assert status == 1 and r"caf\udce9.txt is empty" in told
 
 
 def test_the_command_runs(tmp_path):

@@ -46,6 +46,16 @@ def test_annotated_images_without_a_photograph_are_skipped(scenes):
     assert data.split("train").ids.tolist() == [9, 23, 30, 37, 44] and data.split("test").ids[0] == 51
 
 
+def test_names_need_not_agree_in_case_and_skipped_images_are_named(scenes, capsys):
+    first, second = (scenes / "train2014" / f"COCO_train2014_{number:012d}.jpg" for number in (9, 16))
+    first.rename(first.with_suffix(".JPG"))
+    second.unlink()
+    assert load_data("coco", scenes, 32).split("train").ids.tolist() == [9, 23, 30, 37, 44]
+    assert "1 annotated images have no photograph and are skipped: COCO_train2014_000000000016.jpg." in (
+        capsys.readouterr().err
+    )
+
+
 def test_without_any_photograph_the_split_is_named(scenes):
     for file in (scenes / "val2014").iterdir():
         file.unlink()

@@ -33,6 +33,13 @@ def test_captions_and_class_lists_may_lie_beside_or_inside_or_as_they_were_unpac
         assert beside.captions == of_home.captions == inside.captions and inside.splits == beside.splits
 
 
+def test_names_need_not_agree_in_case(birds):
+    for folder, ending in ((birds / "CUB_200_2011" / "images", ".jpg"), (birds / "text_c10", ".txt")):
+        file = folder / f"{ALBATROSS}{ending}"
+        file.rename(file.with_suffix(ending.upper()))
+    assert len(load_data("cub", birds, 16)) == 12
+
+
 def test_cropped_birds_fill_the_picture(birds):
     whole, cropped = load_data("cub", birds, 64), load_data("cub-cropped", birds, 64)
     assert cropped.name == "cub-cropped" and cropped.fingerprint != whole.fingerprint

@@ -3,7 +3,7 @@ import json
 import pytest
 from support.layouts import draw, draw_pairs, draw_table, rows_of, write
 
-from training.data import load_data
+from training.data import list_data, load_data
 
 
 def load(root):
@@ -126,12 +126,18 @@ def test_pictures_of_every_mode_are_read(tmp_path, mode):
         ('{"file_name": "../00.png", "text": "a wall"}', r"Line 13 of .* names \.\./00\.png, which is not below"),
         ('{"file_name": "00.png", "text": "a wall", "split": "dev"}', "has the split 'dev'; choose train"),
         ('{"file_name": "00.png", "text": "a wall", "label": 1}', r"00\.png has two classes or splits"),
+        ('{"file_name": "00.png", "text": "a", "text": "b"}', "Line 13 of .* says one thing twice"),
+        ('{"file_name": "00.png", "text": "a wall”}', "Line 13 of .* is not a JSON object"),
+        ('{"file_name": "C:\\\\00.png", "text": "a wall"}', r"names C:\\00\.png by its whole path; write it as seen"),
+        ('{"file_name": "HERE/00.png", "text": "a wall"}', r"00\.png by its whole path; .* as seen from \S+: 00\.png"),
+        ('{"file_name": "00.jpg", "text": "a wall"}', r"names \S+00\.jpg, which does not exist; 00\.png lies there"),
+        ('{"file_name": "' + 300 * "a" + '.png", "text": "a wall"}', "a.png, which does not exist"),
     ],
 )
 def test_broken_lines_of_metadata_are_named(tmp_path, line, sentence):
     root = draw_table(tmp_path, rows_of(12))
     with (root / "metadata.jsonl").open("a") as stream:
-        stream.write(line + "\n")
+        stream.write(line.replace("HERE", str(root)) + "\n")
     with pytest.raises(ValueError, match=sentence) as told:
         load(root)
     assert "\n" not in str(told.value)
@@ -145,6 +151,20 @@ def test_broken_lines_of_metadata_are_named(tmp_path, line, sentence):
         (b"", r"metadata\.csv has no columns file_name and text"),
         (b"file_name,text\n00.png,caf\xe9\n", r"metadata\.csv is not UTF-8"),
         (b"file_name,text\n00.png\n", r"Line 2 of .* has no text or caption"),
+        (b"file_name,text,text\n00.png,red,blue\n", r"metadata\.csv has a column twice in its first line"),
+        (
+            b'file_name,text\n00.png,red\n01.png,"blue\n02.png,red\n',
+            "Line 3 of .* unexpected end of data",
+        ),
+        (
+            b'file_name,text\n00.png,red\n01.png,"blue\n02.png,"red"\n',
+            "Line 3 of .*; close each quote",
+        ),
+        (b'file_name,text\n00.png,"red\n01.png,6"\n', r"Line 2 of .* has a quote that is not closed .* of 01\.png"),
+        (b'text,file_name\n"red,00.png\nblue,01.png\n6",02.png\n', r"Line 2 of .* a quote that is not closed"),
+        ('file_name,text\n00.png,"red”\n01.png,blue\n'.encode(), "Line 2 of .* can't be read: unexpected end of data"),
+        ("file_name,text\n00.png,“red”\n".encode(), "Line 2 of .* has typographic quotes around “red”"),
+        ("file_name,text\n00.png,“red, blue”\n".encode(), "Line 2 of .* put a caption with commas in plain quotes"),
         (b"file_name,text\n00.png," + 200_000 * b"a", r"metadata\.csv can't be read: field larger than field limit"),
     ],
 )
@@ -194,6 +214,63 @@ def test_too_few_pictures_are_told(tmp_path):
 def test_what_can_not_be_divided_is_told(tmp_path, columns, sentence):
     with pytest.raises(ValueError, match=sentence):
         load(draw_table(tmp_path, rows_of(12, **columns)))
+
+
+def test_a_caption_in_quotes_may_follow_a_space_and_span_lines(tmp_path):
+    root = draw_pairs(tmp_path)
+    rows = ["File_Name, Text", '00.png, "red, with ""leaves"""', '01.png,"a wall,', 'in the sun"', '02.png,a 6" wall']
+    write(root / "metadata.csv", *rows, "", *(f"{k:02d}.png,a “wall” number {k}" for k in range(3, 12)))
+    captions = load(root).captions
+    assert captions[:3] == (('red, with "leaves"',), ("a wall, in the sun",), ('a 6" wall',)) and len(captions) == 12
+
+
+def kinds(root, *folders: str, each: int = 4) -> list[str]:
+    """Names of classes where so many captioned pictures lie in each of the folders."""
+    for folder in folders:
+        draw_pairs(root / folder, each)
+    return sorted(set(load(root).class_names.values()))
+
+
+def test_folders_that_pictures_lie_in_are_classes(tmp_path):
+    assert kinds(tmp_path / "a", "rose", "tulip", "Tor Garden", each=12) == ["Tor Garden", "rose", "tulip"]
+    assert kinds(tmp_path / "b", "train/rose", "train/tulip", "test/rose", "test/tulip", "val/rose", "val/tulip") == [
+        "rose", "tulip",
+    ]  # fmt: skip
+    assert kinds(tmp_path / "c", "pictures/rose/1", "pictures/rose/2", "pictures/tulip", each=12) == ["rose", "tulip"]
+
+
+@pytest.mark.parametrize(
+    ("folders", "why"),
+    [
+        (("2023-05", "2023-06", "2023-07"), "their names differ in numbers, not in words: 2023-05, 2023-06, 2023-07"),
+        (("batch1", "batch2", "batch10"), "their names differ in numbers"),
+        (("rose", ".", "tulip"), "some pictures lie beside them"),
+        (("train/1", "test/2", "val/3"), "their names differ in numbers"),
+    ],
+)
+def test_folders_that_are_no_classes_are_told(tmp_path, folders, why):
+    assert not kinds(tmp_path, *folders)
+    assert why in " ".join(list_data("folder", tmp_path).remarks)
+
+
+def test_folders_of_a_picture_each_are_no_classes(tmp_path):
+    assert not kinds(tmp_path, *(chr(97 + k) for k in range(12)), each=1)
+    assert "they hold a picture or so each" in " ".join(list_data("folder", tmp_path).remarks)
+
+
+@pytest.mark.parametrize("folders", [("train", "val", "test"), ("pictures",), ("rose/train", "rose/val", "rose/test")])
+def test_folders_of_splits_and_those_of_all_pictures_are_passed_over(tmp_path, folders):
+    assert not kinds(tmp_path, *folders, each=12) and not list_data("folder", tmp_path).remarks
+
+
+def test_metadata_overrides_the_names_of_folders(tmp_path):
+    def rows(**columns):
+        return rows_of(12, file_name=lambda n: f"{'rose' if n % 2 else 'tulip'}/{n:02d}.png", **columns)
+
+    assert set(load(draw_table(tmp_path / "a", rows())).class_names.values()) == {"rose", "tulip"}
+    labelled = rows(label=lambda n: f"kind {n // 2 % 2}")
+    assert set(load(draw_table(tmp_path / "b", labelled)).class_names.values()) == {"kind 0", "kind 1"}
+    assert load(draw_table(tmp_path / "c", rows(label="all"))).classless
 
 
 def test_metadata_may_begin_with_a_byte_order_mark_and_hold_any_line_separator(tmp_path):

@@ -20,6 +20,17 @@ def test_oxford_layout_is_read(layout):
     assert data.split("test").ids.tolist() == [1, 2, 3]
 
 
+def test_names_need_not_agree_in_case_and_what_is_none_of_the_set_is_named(layout, capsys):
+    (layout / "jpg" / "image_00005.jpg").rename(layout / "jpg" / "Image_00005.JPG")
+    text = layout / "text_c10" / "class_00003" / "image_00005.txt"
+    text.rename(text.with_suffix(".TXT"))
+    (layout / "jpg" / "cover.jpg").write_bytes(b"")
+    data = load_data("oxford102", layout, 76)
+    assert sorted(data.ids) == [1, 2, 3, 5, 6, 7, 8, 9, 10] and ("flower 5", "second of 5") in data.captions
+    told = capsys.readouterr().err
+    assert "skipped: image_00004." in told and "1 other files in jpg/ are left out: cover.jpg." in told
+
+
 def test_pixels_are_decoded_once_and_again_when_files_change(layout):
     first = load_data("oxford102", layout, 76)
     file = layout / "jpg" / "image_00001.jpg"

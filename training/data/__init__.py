@@ -9,6 +9,8 @@ folder               your own pictures and captions (training/data/folder.py)
 synthetic            drawn by us, no root (training/data/synthetic.py)
 """
 
+import functools
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +24,7 @@ from training.data.listing import Layout, Listing
 from training.data.pixels import decode
 from training.data.synthetic import draw_synthetic
 from training.run.disk import reserve
+from training.run.distributed import is_first
 
 LAYOUTS: dict[str, Layout] = {
     "oxford102": oxford.LAYOUT, "cub": cub.LAYOUT, "cub-cropped": cub.CROPPED, "coco": coco.LAYOUT,
@@ -44,6 +47,8 @@ def load_data(name: str, root: str | Path | None, load_size: int, cache: Path | 
         more = len(listing.problems) - 1
         others = f" ({more:,} more: python -m training.data check --data {name} --root {root})" if more else ""
         raise ValueError(listing.problems[0] + others)
+    if listing.remarks and is_first():
+        tell(f"{name}: {' '.join(listing.remarks)}")
     entries = listing.entries
     key, boxes = files_key(listing), [e.box for e in entries if e.box]
     cache, shape = cache or cache_folder(), (len(entries), load_size, load_size, 3)
@@ -66,6 +71,12 @@ def load_data(name: str, root: str | Path | None, load_size: int, cache: Path | 
         class_names=listing.class_names,
         fingerprint=fingerprint([digest(listing, cache / f"{name}-{key}.digest"), *boxes]),
     )
+
+
+@functools.cache
+def tell(line: str) -> None:
+    """Say a thing once, however often a set is read; beside what a script prints, so that tables stay tables."""
+    print(line, file=sys.stderr)
 
 
 def list_data(name: str, root: str | Path | None) -> Listing:

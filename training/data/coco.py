@@ -13,6 +13,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+from training.data.files import Names, exists, listed
 from training.data.listing import Entry, Layout, Listing, demand, read_json, usable_captions
 
 PARTS = {"train2014": ("train", "trainval"), "val2014": ("val", "test")}
@@ -21,23 +22,23 @@ PARTS = {"train2014": ("train", "trainval"), "val2014": ("val", "test")}
 def list_coco(root: Path) -> Listing:
     """The whole set; ValueError names what is missing."""
     demand(root, *(str(_annotations(part)) for part in PARTS), *PARTS)
-    entries, problems, skipped, splits = [], [], 0, {}
+    entries, problems, skipped, splits, names_of = [], [], [], {}, Names()
     for part, names in PARTS.items():
         file = root / _annotations(part)
         images, captions = _read_annotations(file)
-        there = {photograph.name for photograph in (root / part).iterdir()}
         first = len(entries)
         for image, name in images:
-            if name not in there:
-                skipped += 1
+            photograph = names_of.find(root / part, Path(name).name)
+            if not exists(photograph):
+                skipped.append(name)
                 continue
             try:
                 texts = usable_captions(captions[image], f"Image {image} of {file}")
-                entries.append(Entry(root / part / name, texts, len(entries) + 1, image))
+                entries.append(Entry(photograph, texts, len(entries) + 1, image))
             except ValueError as error:
                 problems.append(str(error))
         splits |= dict.fromkeys(names, tuple(range(first + 1, len(entries) + 1)))
-    remark = f"{skipped:,} annotated images have no photograph and are skipped."
+    remark = f"{len(skipped):,} annotated images have no photograph and are skipped: {listed(skipped)}."
     return Listing(root, tuple(entries), splits, problems=tuple(problems), remarks=(remark,) if skipped else ())
 
 

@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from training.data.files import Names, exists
 from training.data.listing import CLASS_LISTS, Entry, Layout, Listing, demand, read_captions, read_lines, read_splits
 
 FOLDER, ARCHIVE = "CUB_200_2011", "cvpr2016_cub"
@@ -32,15 +33,15 @@ def list_cub(root: Path, cropped: bool = False) -> Listing:
     texts, lists = _holder(places, "text_c10"), _holder(places, *CLASS_LISTS)
     labels = _columns(home / "image_class_labels.txt", int)
     boxes = _columns(home / BOXES, float, 4) if cropped else {}
-    entries, problems = [], []
+    entries, problems, names_of = [], [], Names()
     for number, (path,) in _columns(home / "images.txt", str).items():
-        file = home / "images" / path
+        file = names_of.find(home / "images", path)
         try:
-            if not file.exists():
+            if not exists(file):
                 raise ValueError(f"{file} is missing, which images.txt names.")
             if number not in labels or (cropped and number not in boxes):
                 raise ValueError(f"{file} has no class or bounding box: its number {number} is not listed.")
-            captions = read_captions((texts / "text_c10" / path).with_suffix(".txt"))
+            captions = read_captions(names_of.find(texts / "text_c10", str(Path(path).with_suffix(".txt"))))
             box = tuple(boxes[number]) if cropped else None
             entries.append(Entry(file, captions, labels[number][0], number, box))
         except ValueError as error:

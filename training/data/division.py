@@ -1,7 +1,12 @@
-"""Who learns and who is kept apart: pictures of a folder in train, val and test, and the numbers of their classes."""
+"""Who learns and who is kept apart: pictures of a folder in train, val and test, and their classes."""
 
+import re
+import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+from training.data.files import listed
 
 PARTS = {
     "train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test",
@@ -23,6 +28,37 @@ class Picture:
 def part_of_folder(root: Path, file: Path) -> str | None:
     """train, val or test, if a folder on the way to the file is called so."""
     return next((PARTS[p.lower()] for p in file.relative_to(root).parts[:-1] if p.lower() in PARTS), None)
+
+
+def name_classes(root: Path, pictures: Sequence[Picture]) -> tuple[list[Picture], str]:
+    """The pictures with classes, which are the names of their folders where the files tell none, and a sentence on what
+    was made of the folders; it is empty where there are none.
+
+    Folders of splits, and those that all pictures lie in, are passed over; of the rest the first one counts.
+    """
+    ways = [_less_part(picture.file.relative_to(root).parts[:-1]) for picture in pictures]
+    common = next((k for k, names in enumerate(zip(*ways)) if len(set(names)) > 1), min(map(len, ways), default=0))
+    found = [unicodedata.normalize("NFC", way[common]) if len(way) > common else None for way in ways]
+    names = sorted({name for name in found if name})
+    if not names or any(picture.label is not None for picture in pictures):
+        return list(pictures), ""
+    words = {re.sub(r"[\W\d_]", "", name).casefold() for name in names}
+    if None in found:
+        why = "some pictures lie beside them"
+    elif 2 * len(names) > len(pictures):
+        why = "they hold a picture or so each"
+    elif "" in words or len(words) < len(names):
+        why = "their names differ in numbers, not in words"
+    else:
+        labelled = [replace(picture, label=name) for picture, name in zip(pictures, found)]
+        return labelled, f"Classes are the names of folders: {listed(names)}."
+    return list(pictures), f"Folders are not taken for classes, since {why}: {listed(names)}."
+
+
+def _less_part(way: tuple[str, ...]) -> tuple[str, ...]:
+    """Folders on the way to a picture, less the first one that is called as a split."""
+    first = next((k for k, name in enumerate(way) if name.lower() in PARTS), len(way))
+    return way[:first] + way[first + 1 :]
 
 
 def divide(pictures: list[Picture]) -> list[str]:

@@ -6,13 +6,15 @@
     trainclasses.txt, valclasses.txt, trainvalclasses.txt, testclasses.txt
     cat_to_name.json                             names of the classes (optional)
 
-Images without a photograph are skipped.
+Images without a photograph are skipped. Names need not agree in case.
 """
 
+import re
 from pathlib import Path
 
 from scipy.io import loadmat
 
+from training.data.files import Names, has_usual_ending, listed
 from training.data.listing import CLASS_LISTS, Entry, Layout, Listing, demand, read_captions, read_json, read_splits
 
 NAMES = "cat_to_name.json"
@@ -22,19 +24,26 @@ def list_oxford(root: Path) -> Listing:
     """The whole set; ValueError names what is missing."""
     demand(root, "jpg", "text_c10", "imagelabels.mat", *CLASS_LISTS)
     labels = _read_labels(root / "imagelabels.mat")
-    entries, problems = [], []
-    for file in sorted((root / "jpg").glob("image_*.jpg")):
+    files = sorted(file for file in (root / "jpg").iterdir() if not file.name.startswith("."))
+    images = [file for file in files if has_usual_ending(file) and file.name.lower().startswith("image_")]
+    photographs = {file: _number(file) for file in images}
+    entries, problems, captions_of = [], [], Names()
+    for file, image in photographs.items():
         try:
-            number = file.stem[len("image_") :]
-            image = int(number) if number.isdecimal() else 0
             if not 1 <= image <= len(labels):
                 raise ValueError(f"{file} is none of the {len(labels):,} images that imagelabels.mat has labels of.")
             label = labels[image - 1]
-            captions = read_captions(root / "text_c10" / f"class_{label:05d}" / f"image_{image:05d}.txt")
+            captions = read_captions(captions_of.find(root / "text_c10", f"class_{label:05d}/image_{image:05d}.txt"))
             entries.append(Entry(file, captions, label, image))
         except ValueError as error:
             problems.append(str(error))
-    without = len(labels) - len(entries) - len(problems)
+    without = [f"image_{k:05d}" for k in sorted({*range(1, len(labels) + 1)} - {*photographs.values()})]
+    others = [file.name for file in files if file not in photographs]
+    remarks = []
+    if without:
+        remarks.append(f"{len(without):,} labelled images have no photograph and are skipped: {listed(without)}.")
+    if others:
+        remarks.append(f"{len(others):,} other files in jpg/ are left out: {listed(others)}.")
     names = read_json(root / NAMES) if (root / NAMES).exists() else {}
     return Listing(
         folder=root / "jpg",
@@ -42,8 +51,14 @@ def list_oxford(root: Path) -> Listing:
         splits=read_splits(root),
         class_names={int(k): name for k, name in names.items()},
         problems=tuple(problems),
-        remarks=(f"{without:,} labelled images have no photograph and are skipped.",) if without else (),
+        remarks=tuple(remarks),
     )
+
+
+def _number(file: Path) -> int:
+    """The image that a photograph is, 0 if its name tells none."""
+    told = re.fullmatch(r"image_(\d+)", file.stem, re.IGNORECASE | re.ASCII)
+    return int(told[1]) if told else 0
 
 
 def _read_labels(file: Path) -> list[int]:

@@ -11,6 +11,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from t2i.photos import open_photo, to_square
+from training.data.files import formats_of
 from training.data.listing import Entry
 
 THREADS = min(8, os.cpu_count() or 1)
@@ -43,7 +44,7 @@ def unreadable(entries: Sequence[Entry]) -> list[str]:
 def open_image(entry: Entry) -> Image.Image:
     """The RGB photograph, of which only the square around its box is left, if it has one."""
     try:
-        image = open_photo(entry.file)
+        image = open_photo(entry.file, formats_of(entry.file))
     except ValueError as error:
         raise ValueError(f"{entry.file.parent}/{error}") from error  # it begins with the file's name
     if entry.box is None:
