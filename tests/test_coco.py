@@ -5,7 +5,7 @@ import pytest
 import torch
 from support.layouts import draw_coco
 
-from training.data import load_data
+from training.data import load_data, tell
 from training.gans.batches import BatchSource
 
 
@@ -50,6 +50,7 @@ def test_names_need_not_agree_in_case_and_skipped_images_are_named(scenes, capsy
     first, second = (scenes / "train2014" / f"COCO_train2014_{number:012d}.jpg" for number in (9, 16))
     first.rename(first.with_suffix(".JPG"))
     second.unlink()
+    tell.cache_clear()
     assert load_data("coco", scenes, 32).split("train").ids.tolist() == [9, 23, 30, 37, 44]
     assert "1 annotated images have no photograph and are skipped: COCO_train2014_000000000016.jpg." in (
         capsys.readouterr().err

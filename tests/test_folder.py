@@ -268,7 +268,7 @@ def test_metadata_overrides_the_names_of_folders(tmp_path):
         return rows_of(12, file_name=lambda n: f"{'rose' if n % 2 else 'tulip'}/{n:02d}.png", **columns)
 
     assert set(load(draw_table(tmp_path / "a", rows())).class_names.values()) == {"rose", "tulip"}
-    labelled = rows(label=lambda n: f"kind {n // 2 % 2}")
+    labelled = rows(label=lambda n: f"kind {n % 2}")
     assert set(load(draw_table(tmp_path / "b", labelled)).class_names.values()) == {"kind 0", "kind 1"}
     assert load(draw_table(tmp_path / "c", rows(label="all"))).classless
 

@@ -15,9 +15,9 @@ from training.run.state import write_text
 
 def files_key(listing: Listing) -> str:
     """Twelve hexadecimal digits that change when a picture is moved, replaced, edited or touched; nothing is read."""
-    told = ((e.file.relative_to(listing.folder).as_posix(), e.file.stat()) for e in listing.entries)
+    told = ((str(e.file.absolute()), e.file.stat()) for e in listing.entries)
     files = ((name, at.st_size, at.st_mtime_ns, at.st_ctime_ns) for name, at in told)
-    return fingerprint([str(listing.folder.resolve()), *files])
+    return fingerprint([*files])
 
 
 def digest(listing: Listing, kept: Path) -> str:

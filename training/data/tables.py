@@ -112,10 +112,10 @@ def _picture(root: Path, table: Path, names: Names, place: str, row: dict[str, A
     name, texts = row.get("file_name"), _first(row, CAPTION_COLUMNS)
     if not isinstance(name, str) or not name.strip():
         raise ValueError(f"{place} has no file_name.")
-    file = _file(table, names, place, name)
     texts = [texts] if isinstance(texts, str) else texts
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
         raise ValueError(f"{place} has no text or caption.")
+    file = _file(table, names, place, name)
     label, part = _first(row, CLASS_COLUMNS), row.get("split") or part_of_folder(root, file)
     if part is not None and str(part).lower() not in PARTS:
         raise ValueError(f"{place} has the split {part!r}; choose train, val or test.")
