@@ -26,6 +26,7 @@ from training.gans.presets import PRESETS, GanConfig
 from training.measure.speed import serve
 from training.options import add_fields, apply_fields, check_device, run_script
 from training.run.disk import check_file
+from training.run.precision import PRECISION_HELP, choose_precision, cpu_instructions
 from training.run.state import write_json
 
 BATCH_SIZES = (16, 32, 64, 128, 256, 512)
@@ -46,9 +47,10 @@ QUICK = Effort(rounds=2, steps=1, batch_sizes=(16, 32), product=256)
 
 
 def measure(config: GanConfig, options: argparse.Namespace, effort: Effort) -> dict[str, Any]:
-    """Every figure of the report; seconds, bytes, images and operations per second."""
+    """Every figure of the report; seconds, bytes, images and operations per second. `config` names its precision."""
     data = load_data(options.data, options.root, config.load_size).split(config.split)
     phi = torch.randn(sum(len(c) for c in data.captions), TEXT_SIZE, generator=torch.Generator().manual_seed(0)).half()
+    precisions = tuple(dict.fromkeys(("fp32", config.precision)))  # a large product in bf16 may take minutes elsewhere
     plans = {"ours": config, "reference": replace(config, precision="fp32")}
     if config.precision != "fp32":
         plans["ours in fp32"] = plans["reference"]
@@ -60,7 +62,10 @@ def measure(config: GanConfig, options: argparse.Namespace, effort: Effort) -> d
         rates, ours = timed_in_turns(loops, config.batch_size, effort), loops["ours"]
         memory = {name: call("peak_memory") for name, call in loops.items()}
         phases = ours("phases", effort.steps)
-        operations, peaks = ours("flops"), ours("matmul_peak", effort.product)
+        operations, peaks = (
+            ours("flops"),
+            ours("matmul_peak", precisions, effort.product),
+        )
         by_batch = {size: ours("rate_at", size, min(effort.steps, 2)) for size in effort.batch_sizes}
     reached = operations * rates["ours"] / config.batch_size
     return {
@@ -114,7 +119,8 @@ def machine(options: argparse.Namespace) -> dict[str, Any]:
     cpu = next((line.split(":")[1].strip() for line in names if line.startswith("model name")), platform.processor())
     cuda = torch.device(options.device).type == "cuda"
     name = torch.cuda.get_device_name(options.device) if cuda else cpu
-    return {"device": name, "threads": options.threads, "torch": torch.__version__}
+    known = {"device": name, "instructions": cpu_instructions(), "threads": options.threads}
+    return known | {"torch": torch.__version__}
 
 
 def table(report: dict[str, Any]) -> str:
@@ -125,8 +131,8 @@ def table(report: dict[str, Any]) -> str:
     lines = [
         f"`{report['command']}`",
         "",
-        f"{about['device']}, {about['threads']} CPU threads, torch {about['torch']}; preset {report['preset']}, "
-        f"variant {report['variant']}, batch {report['batch_size']}, {precision}",
+        f"{about['device']}, {about['threads']} CPU threads ({about['instructions']}), torch {about['torch']}; "
+        f"preset {report['preset']}, variant {report['variant']}, batch {report['batch_size']}, {precision}",
         "",
         "| loop | images/s | peak memory |",
         "|---|---|---|",
@@ -158,20 +164,22 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="CPU threads of each loop")
     parser.add_argument("--out", type=given_path, help="JSON file for the figures")
     parser.add_argument("--quick", action="store_true", help="fewer and shorter measurements, for tests")
-    add_fields(parser, GanConfig(), variant=", ".join(VARIANTS), precision="fp32 or bf16")
+    add_fields(parser, GanConfig(), variant=", ".join(VARIANTS), precision=PRECISION_HELP)
     options = parser.parse_args(arguments)
     check_device(options.device)
     check_file(options.out)
     if options.threads < 1:
         raise ValueError(f"--threads is {options.threads}; it must be at least 1.")
     config = apply_fields(PRESETS[options.preset], options)
+    precision = choose_precision(config.precision, torch.device(options.device))
+    config = replace(config, precision=precision.name)
     given = sys.argv[1:] if arguments is None else arguments
     report = {
         "machine": machine(options),
         "command": shlex.join(["python", "-m", "training.benchmark", *given]),
         "preset": options.preset,
         "variant": config.variant,
-        "precision": config.precision,
+        **precision.record(),
         "batch_size": config.batch_size,
     } | measure(config, options, QUICK if options.quick else Effort())
     print(table(report))

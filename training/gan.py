@@ -31,6 +31,7 @@ from training.run.claim import claimed
 from training.run.distributed import average, first_goes_ahead, is_first, process_group
 from training.run.export import write_snapshot
 from training.run.loop import train
+from training.run.precision import PRECISION_HELP, PRECISION_KEYS
 from training.run.randomness import step_noise
 from training.run.state import atomic, read_json, write_text
 from training.text.embeddings import embed_captions, encode, load_trained_encoder, weights_digest
@@ -38,7 +39,7 @@ from training.text.embeddings import embed_captions, encode, load_trained_encode
 GRID, GRID_NOISE = 8, 100  # captions and seeds of the sample grid; its stream of randomness
 FREE = (  # may change when a run is resumed
     "epochs", "lr", "halve_lr_epochs", "anneal", "ema_images", "interpolated_share", "diversity", "diversity_cells",
-    "readable", "speckle", "augment", "smooth", "dropout", "kl", "tick_epochs",
+    "readable", "speckle", "augment", "smooth", "dropout", "kl", "tick_epochs", *PRECISION_KEYS,
 )  # fmt: skip
 
 
@@ -112,9 +113,10 @@ def train_gan(
     """Train into the folder `out`, or go on there; the trainer when the run is complete, else None."""
     trainer = build_trainer(data, encoder, config, device)
     made_of = {"data": data.name, "images": trainer.epoch, "text_encoder": weights_digest(encoder)}
-    made_of |= data.contents() | asdict(config)
+    made_of |= data.contents() | asdict(config) | trainer.precision.record()
     below, tick = trainer.total_images + trainer.batch_size, config.tick_epochs * trainer.epoch
-    with claimed(out, made_of, FREE, asdict(GanConfig()), below) if is_first() else nullcontext():
+    defaults = asdict(GanConfig()) | trainer.precision.before()
+    with claimed(out, made_of, FREE, defaults, below) if is_first() else nullcontext():
         if is_first():
             write_text(out / "captions.txt", "".join(caption + "\n" for caption in grid_captions(data)))
             save_grid(to_images(trainer.source.draw(FAR_STEP).images), out / "reals.png")
@@ -131,7 +133,9 @@ def export_gan(folder: Path, trainer: GanTrainer, encoder: TextEncoder, data: Ca
         model=trainer.sizes,
         text_encoder=encoder.config,
         examples=example_captions(data),
-        training=asdict(trainer.config) | {"data": data.name, "images_seen": trainer.images_seen, "history": history},
+        training=asdict(trainer.config)
+        | trainer.precision.record()
+        | {"data": data.name, "images_seen": trainer.images_seen, "history": history},
     )
     write_snapshot(folder, config, trainer.averaged_generator(), encoder, trainer.D)
 
@@ -141,6 +145,7 @@ def dry_run_gan(data: CaptionedImages, encoder: TextEncoder, config: GanConfig, 
     epoch = len(data.split(config.split))
     print(f"{config}\n{epoch:,} images an epoch, {config.epochs * epoch:,} in all")
     trainer = build_trainer(data.thin(512), encoder, config, device)
+    print(f"Computes in {trainer.precision}.")
     print(f"G {count_parameters(trainer.G):,} and D {count_parameters(trainer.D):,} parameters")
     print({k: round(v.item(), 4) for k, v in average(trainer.step(0)).items()})
 
@@ -149,7 +154,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = common_parser(__doc__.splitlines()[0])
     parser.add_argument("--preset", choices=PRESETS, default="paper")
     parser.add_argument("--text-encoder", type=given_path, help="a run of training.text_encoder, or a snapshot")
-    add_fields(parser, GanConfig(), variant=", ".join(VARIANTS), precision="fp32 or bf16")
+    add_fields(parser, GanConfig(), variant=", ".join(VARIANTS), precision=PRECISION_HELP)
     options = parser.parse_args(arguments)
     config = apply_fields(PRESETS[options.preset], options)
     check_run(options)

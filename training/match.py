@@ -34,6 +34,7 @@ from training.run.claim import claimed
 from training.run.export import install, save_network
 from training.run.loop import Trainer, check_finite, train
 from training.run.losses import matching_loss
+from training.run.precision import PRECISION_HELP, PRECISION_KEYS, check_precision, choose_precision
 from training.run.randomness import step_noise, step_rng
 from training.run.ranges import POSITIVE, check_ranges
 from training.run.state import write_json
@@ -41,7 +42,7 @@ from training.text.embeddings import embed_captions, weights_digest
 
 NOISE, SEEN, HELD_OUT = range(21, 24)  # streams of step-keyed randomness
 CHOICES, HELD_OUT_IMAGES = 8, 512
-FREE = ("images", "lr", "tick_images")  # on resuming
+FREE = ("images", "lr", "tick_images", *PRECISION_KEYS)  # on resuming
 
 
 @dataclass(frozen=True)
@@ -52,10 +53,12 @@ class MatchConfig:
     images: int = 12_800
     batch_size: int = 64
     lr: float = 2e-4
+    precision: str = "auto"
     seed: int = 0
     tick_images: int = 3_200
 
     def __post_init__(self):
+        check_precision(self.precision)
         check_ranges(self, lr=(POSITIVE, math.inf), batch_size=(CHOICES, math.inf))
 
 
@@ -74,6 +77,7 @@ class MatchTrainer(Trainer):
     ):  # fmt: skip
         """`data` and its captions' embeddings `phi` to train on, `held_out` of classes never trained on."""
         self.config, self.device, self.batch_size, self.z_size = config, device, config.batch_size, z_size
+        self.precision = choose_precision(config.precision, device)
         self.G = fold_batch_norm(generator.eval()).to(device).requires_grad_(False)
         self.D = discriminator.to(device, memory_format=torch.channels_last).requires_grad_(True).eval()
         size = data.images.shape[1]
@@ -86,12 +90,16 @@ class MatchTrainer(Trainer):
     def step(self, step: int) -> dict[str, Tensor]:
         batch = self.source.draw(step)
         z = step_noise((self.batch_size, self.z_size), self.config.seed, step, NOISE).to(self.device)
-        with torch.no_grad():
-            drawn = self.G(z, batch.phi)
-        code, losses = self.D.embed(batch.phi), {}
+        with self._autocast():
+            code, losses = self.D.embed(batch.phi), {}
+            with torch.no_grad():
+                drawn = self.G(z, batch.phi)
         for k, (name, images) in enumerate({"photographs": batch.images, "drawn": drawn}.items()):
-            features = self.D.trunk(augment(images, step_rng(self.config.seed, step, SEEN + 10 * k)))
-            losses[name] = matching_loss(self.D.judge(features, code), self.D.judge(features, code[batch.partner]))
+            seen = augment(images, step_rng(self.config.seed, step, SEEN + 10 * k))
+            with self._autocast():
+                features = self.D.trunk(seen)
+                right, wrong = self.D.judge(features, code), self.D.judge(features, code[batch.partner])
+            losses[name] = matching_loss(right.float(), wrong.float())
         loss = sum(losses.values())
         check_finite(step, loss=loss)
         self.optimizer.zero_grad(set_to_none=True)
@@ -139,7 +147,9 @@ def train_match(
     trainer = build_trainer(data, model, config, device)
     made_of = {"data": data.name, "generator": weights_digest(trainer.G), "discriminator": weights_digest(trainer.D)}
     made_of |= {"text_encoder": digest(model / TEXT_ENCODER)} | data.contents() | asdict(config)
-    with claimed(out, made_of, FREE, asdict(MatchConfig()), config.images + config.batch_size):
+    made_of |= trainer.precision.record()
+    defaults = asdict(MatchConfig()) | trainer.precision.before()
+    with claimed(out, made_of, FREE, defaults, config.images + config.batch_size):
         before = trainer.accuracy()
         seen = train(trainer, out, config.images, config.tick_images, config.tick_images, max_minutes)
         if seen < config.images:
@@ -155,7 +165,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--preset", choices=PRESETS, default="default")
     parser.add_argument("--model", type=given_path, default=Path("weights"), help=f"snapshot with {DISCRIMINATOR}")
     parser.add_argument("--install", action="store_true", help="put the finished D into the model's folder, too")
-    add_fields(parser, MatchConfig())
+    add_fields(parser, MatchConfig(), precision=PRECISION_HELP)
     options = parser.parse_args(arguments)
     config = apply_fields(PRESETS[options.preset], options)
     check_run(options)
@@ -163,7 +173,7 @@ def main(arguments: list[str] | None = None) -> None:
     data = load_data(options.data, options.root, read_config(options.model).model.image_size)
     if options.dry_run:
         trainer = build_trainer(data.thin(512), options.model, config, options.device)
-        print(config)
+        print(f"{config}\nComputes in {trainer.precision}.")
         print({k: round(v.item(), 4) for k, v in trainer.step(0).items()})
     elif train_match(data, options.model, config, options.out, options.device, options.max_minutes):
         if options.install:

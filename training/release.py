@@ -41,6 +41,7 @@ from training.measure.spaces import SPACES, load_space
 from training.options import check_device, run_script
 from training.run.disk import check_folder
 from training.run.export import install
+from training.run.precision import PRECISION_HELP
 from training.run.state import atomic, read_json, write_json, write_text
 from training.skip_thoughts import PRESETS as SKIP_PRESETS
 from training.skip_thoughts import (
@@ -227,6 +228,7 @@ def parse(arguments: list[str] | None) -> tuple[Release, bool]:
         "--features", help="image side of the text encoder: googlenet, pixels, captions or a safetensors file"
     )
     parser.add_argument("--metric-features", help=f"space of FID, KID, IS and distances: {SPACES}")
+    parser.add_argument("--precision", help=PRECISION_HELP)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--max-minutes", type=float, help="save a state and stop the stage after so long")
     parser.add_argument(
@@ -251,6 +253,8 @@ def parse(arguments: list[str] | None) -> tuple[Release, bool]:
     if options.epochs is not None:
         gan = replace(gan, epochs=options.epochs)
         command += f" --epochs {options.epochs}"
+    if options.precision:
+        command += f" --precision {options.precision}"
     # a file holds features of photographs only: for drawn pictures, the metric features serve where they fit
     side = text.features if text.features in ("googlenet", "pixels") else None
     plan = Plan(features=options.metric_features, image_side=side)
@@ -260,7 +264,13 @@ def parse(arguments: list[str] | None) -> tuple[Release, bool]:
         options.data, options.root, run,
         options.out, plan, options.device, command, options.max_minutes,
     )  # fmt: skip
-    return job, options.dry_run
+    return in_precision(job, options.precision) if options.precision else job, options.dry_run
+
+
+def in_precision(job: Release, precision: str) -> Release:
+    """The job with all that it trains in this precision."""
+    stages = ("text", "gan", "compared", "style", "compared_style", "skip_thoughts", "skip_gan", "match")
+    return replace(job, **{name: replace(getattr(job, name), precision=precision) for name in stages})
 
 
 def main(arguments: list[str] | None = None) -> None:

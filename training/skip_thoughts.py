@@ -29,6 +29,7 @@ from training.options import add_fields, apply_fields, check_run, common_parser,
 from training.run.claim import claimed, compare
 from training.run.export import ENCODER_CONFIG, save_text_encoder
 from training.run.loop import Trainer, train
+from training.run.precision import PRECISION_HELP, PRECISION_KEYS, check_precision, choose_precision
 from training.run.randomness import step_rng
 from training.run.ranges import POSITIVE, check_ranges
 from training.run.state import write_json
@@ -36,7 +37,7 @@ from training.text.corpus import LOAD_SIZE, Corpus, count_words, read_corpus
 from training.text.embeddings import embed_captions
 from training.text.features import image_features
 
-FREE = ("epochs", "lr", "anneal", "clip", "reports")  # on resuming
+FREE = ("epochs", "lr", "anneal", "clip", "reports", *PRECISION_KEYS)  # on resuming
 HELD_OUT_DOCUMENTS, HELD_OUT = 64, 1024  # images of test classes and triples of their captions, for the reports
 
 
@@ -61,10 +62,12 @@ class SkipThoughtTrainConfig:
     lr: float = 1e-3
     anneal: float = 0.0
     clip: float = 10.0
+    precision: str = "auto"
     seed: int = 0
     reports: int = 10
 
     def __post_init__(self):
+        check_precision(self.precision)
         SkipThoughtConfig(self.words, self.word_size, self.uni_size, self.bi_size)
         check_ranges(self, words=(3, math.inf), lr=(POSITIVE, math.inf), anneal=(0, 1), clip=(POSITIVE, math.inf))
 
@@ -102,7 +105,7 @@ class Decoders(nn.Module):
             known = F.pad(words > 0, (1, 0), value=True)
             states.append(read[known])
             targets.append(after[known])
-        return F.cross_entropy(self.output(torch.cat(states)), torch.cat(targets))
+        return F.cross_entropy(self.output(torch.cat(states)).float(), torch.cat(targets))
 
 
 class SkipThoughtTrainer(Trainer):
@@ -113,6 +116,7 @@ class SkipThoughtTrainer(Trainer):
         device: torch.device,
     ):  # fmt: skip
         self.config, self.device, self.corpus, self.held_out = config, device, corpus, held_out
+        self.precision = choose_precision(config.precision, device)
         self.batch_size = min(config.batch_size, len(corpus.middles))
         torch.manual_seed(config.seed)
         sizes = SkipThoughtConfig(len(vocabulary), config.word_size, config.uni_size, config.bi_size)
@@ -138,7 +142,8 @@ class SkipThoughtTrainer(Trainer):
         left = 1 - step * self.batch_size / self.total_images
         for group in self.optimizer.param_groups:
             group["lr"] = self.config.lr * (min(1, left / self.config.anneal) if self.config.anneal else 1)
-        losses = self.losses(self.corpus.draw(self.batch_size, step_rng(self.config.seed, step)))
+        with self._autocast():
+            losses = self.losses(self.corpus.draw(self.batch_size, step_rng(self.config.seed, step)))
         self.optimizer.zero_grad(set_to_none=True)
         sum(losses.values()).backward()
         nn.utils.clip_grad_norm_(self.parameters, self.config.clip)
@@ -187,8 +192,9 @@ def train_skip_thoughts(trainer: SkipThoughtTrainer, name: str, out: Path, max_m
     A complete run leaves `text_encoder.safetensors`, `vocabulary.json` and `text_encoder.json`.
     """
     tick = max(1, trainer.total_images // trainer.config.reports)
-    settings, below = asdict(SkipThoughtTrainConfig()), trainer.total_images + trainer.batch_size
-    with claimed(out, made_of(trainer, name), FREE, settings, below):
+    settings = asdict(SkipThoughtTrainConfig()) | trainer.precision.before()
+    below = trainer.total_images + trainer.batch_size
+    with claimed(out, made_of(trainer, name) | trainer.precision.record(), FREE, settings, below):
         seen = train(trainer, out, trainer.total_images, tick, tick, max_minutes)
         if seen < trainer.total_images:
             return False
@@ -235,7 +241,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--preset", choices=PRESETS, default="paper")
     parser.add_argument("--text", type=given_path, help="a file with a sentence a line, instead of --data's captions")
     parser.add_argument("--features", help="measure retrieval with: googlenet, pixels, or a safetensors file")
-    add_fields(parser, SkipThoughtTrainConfig(), words="size of the vocabulary")
+    add_fields(parser, SkipThoughtTrainConfig(), words="size of the vocabulary", precision=PRECISION_HELP)
     options = parser.parse_args(arguments)
     config = apply_fields(PRESETS[options.preset], options)
     check_run(options)
@@ -251,7 +257,8 @@ def main(arguments: list[str] | None = None) -> None:
     trainer = build_trainer(documents[:64] if options.dry_run else documents, held_out, config, options.device)
     if options.dry_run:
         words = len(trainer.encoder.vocabulary)
-        print(f"{config}\n{words:,} words, vectors of {trainer.encoder.config.text_size}")
+        print(f"{config}\nComputes in {trainer.precision}.")
+        print(f"{words:,} words, vectors of {trainer.encoder.config.text_size}")
         print({k: round(v.item(), 4) for k, v in trainer.step(0).items()})
     elif not train_skip_thoughts(trainer, name, options.out, options.max_minutes):
         print(f"Stopped; the same command goes on from {options.out}.")

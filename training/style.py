@@ -36,6 +36,7 @@ from training.run.claim import claimed
 from training.run.export import install, save_network
 from training.run.loop import Trainer, check_finite, train
 from training.run.losses import style_loss
+from training.run.precision import PRECISION_HELP, PRECISION_KEYS, check_precision, choose_precision
 from training.run.randomness import step_noise, step_rng
 from training.run.ranges import POSITIVE, check_ranges
 from training.run.state import write_json
@@ -44,7 +45,7 @@ from training.text.embeddings import embed_captions, weights_digest
 NOISE, TEXT, HELD_OUT, PHOTOGRAPHS = range(11, 15)  # streams of step-keyed randomness
 HELD_OUT_IMAGES = 1024
 CELLS = 4  # a side: how coarse the colours are that photographs take over
-FREE = ("images", "lr", "tick_images")  # on resuming
+FREE = ("images", "lr", "tick_images", *PRECISION_KEYS)  # on resuming
 
 
 @dataclass(frozen=True)
@@ -59,13 +60,12 @@ class StyleConfig:
     batch_size: int = 64
     lr: float = 1e-3
     photographs: float = 0.5
-    precision: str = "fp32"
+    precision: str = "auto"
     seed: int = 0
     tick_images: int = 20_000
 
     def __post_init__(self):
-        if self.precision not in ("fp32", "bf16"):
-            raise ValueError(f"--precision is {self.precision!r}; choose fp32 or bf16.")
+        check_precision(self.precision)
         check_ranges(self, lr=(POSITIVE, math.inf), photographs=(0, 1))
 
 
@@ -86,6 +86,7 @@ class StyleTrainer(Trainer):
         """`phi` (M, D) embeddings of training captions, `held_out` of captions never trained on, `images`
         uint8 (N, S, S, 3) training photographs."""
         self.config, self.device, self.batch_size = config, device, config.batch_size
+        self.precision = choose_precision(config.precision, device)
         self.sizes = sizes.model
         self.interpolate = "int" in sizes.variant
         self.phi, self.held_out, self.images = phi.to(device), held_out.to(device), images.to(device)
@@ -132,9 +133,6 @@ class StyleTrainer(Trainer):
     def draw(self, z: Tensor, phi: Tensor) -> Tensor:
         with self._autocast():
             return self.G(z, phi).float()
-
-    def _autocast(self):
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bf16")
 
     @torch.no_grad()
     def tick(self, images: int, folder: Path) -> dict[str, float]:
@@ -188,8 +186,9 @@ def train_style(
     """
     trainer = build_trainer(data, model, config, device)
     made_of = {"data": data.name, "generator": weights_digest(trainer.G), "text_encoder": digest(model / TEXT_ENCODER)}
-    made_of |= data.contents() | asdict(config)
-    with claimed(out, made_of, FREE, asdict(StyleConfig()), config.images + config.batch_size):
+    made_of |= data.contents() | asdict(config) | trainer.precision.record()
+    defaults = asdict(StyleConfig()) | trainer.precision.before()
+    with claimed(out, made_of, FREE, defaults, config.images + config.batch_size):
         seen = train(trainer, out, config.images, config.tick_images, config.tick_images, max_minutes)
         if seen < config.images:
             return False
@@ -204,7 +203,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--preset", choices=PRESETS, default="default")
     parser.add_argument("--model", type=given_path, default=Path("weights"), help=f"snapshot with {GENERATOR}")
     parser.add_argument("--install", action="store_true", help="put the finished S into the model's folder, too")
-    add_fields(parser, StyleConfig(), precision="fp32 or bf16")
+    add_fields(parser, StyleConfig(), precision=PRECISION_HELP)
     options = parser.parse_args(arguments)
     config = apply_fields(PRESETS[options.preset], options)
     check_run(options)
@@ -212,7 +211,8 @@ def main(arguments: list[str] | None = None) -> None:
     data = load_data(options.data, options.root, read_config(options.model).model.image_size)
     if options.dry_run:
         trainer = build_trainer(data.thin(512), options.model, config, options.device)
-        print(f"{config}\nS {count_parameters(trainer.S):,} parameters")
+        print(f"{config}\nComputes in {trainer.precision}.")
+        print(f"S {count_parameters(trainer.S):,} parameters")
         print({k: round(v.item(), 4) for k, v in trainer.step(0).items()})
     elif train_style(data, options.model, config, options.out, options.device, options.max_minutes):
         if options.install:

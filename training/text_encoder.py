@@ -29,13 +29,14 @@ from training.run.claim import claimed, compare
 from training.run.export import ENCODER_CONFIG, save_network
 from training.run.loop import Trainer, check_finite, train
 from training.run.losses import joint_embedding_loss
+from training.run.precision import PRECISION_HELP, PRECISION_KEYS, check_precision, choose_precision
 from training.run.randomness import step_rng
 from training.run.ranges import POSITIVE, check_ranges
 from training.run.state import write_json
 from training.text.embeddings import encode_indices
 from training.text.features import image_features
 
-FREE = ("epochs", "lr", "lr_decay", "tick_epochs")  # on resuming
+FREE = ("epochs", "lr", "lr_decay", "tick_epochs", *PRECISION_KEYS)  # on resuming
 LOAD_SIZE = 76  # pixels are read only by the features that need no download
 FEWEST = 10  # classes to learn from; of fewer, each image is its own
 OPTIMIZERS = {"rmsprop": torch.optim.RMSprop, "adam": torch.optim.Adam}
@@ -54,10 +55,12 @@ class TextTrainConfig:
     optimizer: str = "rmsprop"
     lr: float = 7e-4
     lr_decay: float = 0.98
+    precision: str = "auto"
     seed: int = 0
     tick_epochs: int = 5
 
     def __post_init__(self):
+        check_precision(self.precision)
         if self.optimizer not in OPTIMIZERS:
             raise ValueError(f"--optimizer is {self.optimizer!r}; choose one of {', '.join(OPTIMIZERS)}.")
         TextEncoderConfig(recurrence=self.recurrence)
@@ -83,6 +86,7 @@ class TextEncoderTrainer(Trainer):
 
     def __init__(self, data: CaptionedImages, features: Tensor | None, config: TextTrainConfig, device: torch.device):
         self.config, self.device = config, device
+        self.precision = choose_precision(config.precision, device)
         rows = data.rows(config.split)
         few = len(np.unique(data.labels[rows])) < FEWEST  # a batch of one image a class would teach little
         self.train_set = TextSet(replace(data, labels=np.arange(len(data))) if few else data, features, rows)
@@ -111,9 +115,11 @@ class TextEncoderTrainer(Trainer):
         )
         for group in self.optimizer.param_groups:
             group["lr"] = self.config.lr * self.config.lr_decay ** (step // self.epoch_steps)
-        if self.train_set.features is None:
-            image = self.model(image)
-        loss = joint_embedding_loss(self.model(text), image)
+        with self._autocast():
+            if self.train_set.features is None:
+                image = self.model(image)
+            text = self.model(text)
+        loss = joint_embedding_loss(text.float(), image.float())
         check_finite(step, loss=loss)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -194,7 +200,9 @@ def train_text_encoder(
     )
     epoch = trainer.epoch_steps * trainer.batch_size
     tick, below = config.tick_epochs * epoch, trainer.total_images + trainer.batch_size
-    with claimed(out, *made_of(data, config), below):
+    settings, free, defaults = made_of(data, config)
+    chosen = trainer.precision
+    with claimed(out, settings | chosen.record(), free, defaults | chosen.before(), below):
         seen = train(trainer, out, trainer.total_images, tick, tick, max_minutes)
         if seen < trainer.total_images:
             return False
@@ -230,7 +238,8 @@ def dry_run_text_encoder(data: CaptionedImages, root: Path | None, config: TextT
     trainer = TextEncoderTrainer(
         part, image_features(config.features, part, root, device), config, torch.device(device)
     )
-    print(f"{config}\n{len(trainer.train_set.classes)} classes, {trainer.total_images:,} captions to see")
+    print(f"{config}\nComputes in {trainer.precision}.")
+    print(f"{len(trainer.train_set.classes)} classes, {trainer.total_images:,} captions to see")
     print({k: round(v.item(), 4) for k, v in trainer.step(0).items()})
     return trainer.model
 
@@ -243,6 +252,7 @@ def main(arguments: list[str] | None = None) -> None:
         TextTrainConfig(),
         features="googlenet, pixels, captions, or a safetensors file",
         epochs="length of the run",
+        precision=PRECISION_HELP,
     )
     options = parser.parse_args(arguments)
     config = apply_fields(PRESETS[options.preset], options)

@@ -16,6 +16,7 @@ from training.run.export import calibrate_batch_norm
 from training.run.loop import Trainer
 from training.run.losses import conditioning_loss, discriminator_loss, diversity_loss, generator_loss, style_loss
 from training.run.memory import send
+from training.run.precision import choose_precision
 from training.run.randomness import step_noise, step_rng
 
 NOISE, CALIBRATION, REAL, FAKE, FAKE_FOR_G, SPECKLE, DROPOUT = range(1, 8)  # streams of step-keyed randomness
@@ -30,6 +31,7 @@ class GanTrainer(Trainer):
     def __init__(self, data: CaptionedImages, phi: Tensor, config: GanConfig, device: torch.device):
         """`data` is the training split, `phi` (M, D) the embeddings of all its captions."""
         self.config, self.device = config, device
+        self.precision = choose_precision(config.precision, device)
         self.batch_size, self.share = config.batch_size, own_share(config.batch_size)
         self.epoch = len(data)
         self.total_images = config.epochs * self.epoch
@@ -168,9 +170,6 @@ class GanTrainer(Trainer):
         """The own rows of the step's noise, in this shape."""
         whole = (shape[0] * self.share.world, *shape[1:])
         return send(step_noise(whole, self.config.seed, step, stream)[self.share.rows], self.device)
-
-    def _autocast(self):
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bf16")
 
     def _set_learning_rate(self, step: int) -> None:
         epochs = step * self.batch_size / self.epoch

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass, replace
 
 from t2i.config import VARIANTS, ModelConfig
+from training.run.precision import check_precision
 from training.run.ranges import POSITIVE, check_ranges
 
 
@@ -48,15 +49,14 @@ class GanConfig:
     smooth: float = 0.1
     dropout: float = 0.3
     kl: float = 2.0
-    precision: str = "fp32"
+    precision: str = "auto"
     seed: int = 0
     tick_epochs: int = 5
 
     def __post_init__(self):
         if self.variant not in VARIANTS:
             raise ValueError(f"--variant is {self.variant!r}; choose one of {', '.join(VARIANTS)}.")
-        if self.precision not in ("fp32", "bf16"):
-            raise ValueError(f"--precision is {self.precision!r}; choose fp32 or bf16.")
+        check_precision(self.precision)
         if self.load_size < self.image_size:
             raise ValueError(f"--load-size is {self.load_size}, smaller than --image-size {self.image_size}.")
         check_ranges(
@@ -144,7 +144,7 @@ EXAMPLES["cub-cropped"] = EXAMPLES["cub"]
 MODERN = GanConfig(
     load_size=68, generator_channels=48, discriminator_channels=48, captions_per_image=1, epochs=214,
     halve_lr_epochs=1000, ema_images=50_000, anneal=0.15, interpolated_share=0.25, joint_norm=False,
-    readable=0.5, augment=True, precision="bf16", tick_epochs=2,
+    readable=0.5, augment=True, tick_epochs=2,
 )  # fmt: skip
 
 PRESETS = {
@@ -156,18 +156,18 @@ PRESETS = {
     ),
     "cpu": GanConfig(
         load_size=68, generator_channels=48, discriminator_channels=48, captions_per_image=1, epochs=157,
-        halve_lr_epochs=100, diversity=0.2, readable=1.0, augment=True, precision="bf16",
+        halve_lr_epochs=100, diversity=0.2, readable=1.0, augment=True,
     ),
     "modern": MODERN,
     "small": GanConfig(
         load_size=68, generator_channels=24, discriminator_channels=24, captions_per_image=1, epochs=40,
-        halve_lr_epochs=40, diversity=0.2, readable=1.0, augment=True, precision="bf16",
+        halve_lr_epochs=40, diversity=0.2, readable=1.0, augment=True,
     ),
     "own": replace(MODERN, epochs=200, ema_images=20_000, tick_epochs=20),
     "skip-thought": GanConfig(
         variant="skip-thought", load_size=68, generator_channels=48, discriminator_channels=48, captions_per_image=1,
         epochs=112, halve_lr_epochs=1000, ema_images=50_000, anneal=0.15, readable=0.03,
-        dropout=0.0, precision="bf16", tick_epochs=4,
+        dropout=0.0, tick_epochs=4,
     ),
     "smoke": GanConfig(generator_channels=8, discriminator_channels=8, batch_size=16, epochs=2, tick_epochs=1),
 }  # fmt: skip

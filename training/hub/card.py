@@ -13,7 +13,7 @@ from training.hub.markdown import items, section, wrap
 from training.hub.metadata import front_matter
 from training.measure.report import Row, figures_table, notes
 
-LENGTHS = ("until_image", "epochs", "tick_epochs")  # of a run's history: no part of the recipe
+LENGTHS = ("until_image", "epochs", "tick_epochs", "precision_asked")  # of a run's history: no part of the recipe
 EVALUATION, SAMPLES, CARD = "evaluation.json", "samples.png", "README.md"
 SEEDS = """Six seeds of one caption differ by {median:.0f} of 255 a pixel on average (median of {captions} test
 captions); of "{least_caption}" only by {least:.0f}."""

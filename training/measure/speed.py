@@ -18,8 +18,7 @@ from training.gans.adversarial import GanTrainer
 from training.gans.presets import GanConfig
 from training.measure.reference import PlainTrainer, endless_batches
 from training.run.memory import keep_freed_memory
-
-PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
+from training.run.precision import PRECISIONS
 
 
 class Loop:
@@ -87,13 +86,14 @@ class OurLoop(Loop):
             self.run(1)
         return counter.get_total_flops()
 
-    def matmul_peak(self, size: int, repeats: int = 5) -> dict[str, float]:
+    def matmul_peak(self, precisions: tuple[str, ...], size: int, repeats: int = 5) -> dict[str, float]:
         """Operations per second of a large product, by precision: the better of matmul and 1x1 convolution.
 
         The CPU libraries behind the two differ, and either may be the faster.
         """
         peaks = {}
-        for name, kind in PRECISIONS.items():
+        for name in precisions:
+            kind = PRECISIONS[name]
             a, b = torch.randn(2, size, size, device=self.device).to(kind)
             pixels = a.view(1, size // 16, 16, size).permute(0, 3, 1, 2)  # a picture whose pixels are the rows of a
             for product in (lambda: a @ b, lambda: F.conv2d(pixels, b[:, :, None, None])):  # noqa: B023

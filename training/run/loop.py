@@ -3,7 +3,7 @@
 import json
 import signal
 import time
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from training.run.distributed import any_process, average, is_first, launched
+from training.run.precision import Precision
 from training.run.state import load_state, save_state, write_text
 
 CHECK_STEPS = 50  # a look at the losses makes the CPU wait for the device
@@ -21,17 +22,22 @@ ASK_STEPS = 10  # several processes ask one another whether to stop; so does tha
 class Trainer:
     """What a script hands to `train`.
 
-    `parts` holds every module and optimizer that a resume needs. `step` does one update and
-    returns losses on the device. `tick` writes samples and returns figures for stats.jsonl.
+    `parts` holds every module and optimizer that a resume needs, `precision` is what a step computes in.
+    `step` does one update and returns losses on the device. `tick` writes samples and returns figures for
+    stats.jsonl.
     """
 
     batch_size: int
     device: torch.device
+    precision: Precision
     parts: dict[str, Any]
     images_seen = 0
 
     def step(self, step: int) -> dict[str, Tensor]:
         raise NotImplementedError
+
+    def _autocast(self) -> AbstractContextManager:
+        return self.precision.autocast(self.device)
 
     def phase(self, name: str) -> None:
         """A step calls this where the named part of its work begins; training.benchmark listens."""
@@ -58,6 +64,7 @@ def train(
     trainer.images_seen = images = load_state(folder, trainer.parts, trainer.device)
     if is_first():
         drop_later_stats(folder / "stats.jsonl", images)
+    tqdm.write(f"Computes in {trainer.precision}.")
     tqdm.write(f"From image {images:,} to {total_images:,}; a report every {tick_images:,}.")
     start = lap = time.monotonic()
     since, sums = images, {}
