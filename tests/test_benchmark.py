@@ -13,11 +13,12 @@ from training.gans.augment import augment
 from training.gans.presets import PRESETS
 from training.measure.reference import Pairs, PlainTrainer
 from training.measure.speed import OurLoop
+from training.run.precision import cpu_instructions
 from training.run.randomness import step_noise, step_rng
 
 CPU = torch.device("cpu")
 STREAMS = {"real": REAL, "fake": FAKE, "fake for G": FAKE_FOR_G, "speckle": SPECKLE, "z for D": NOISE, "z for G": NOISE}
-SMALL = replace(PRESETS["smoke"], generator_channels=8, discriminator_channels=8, batch_size=8)
+SMALL = replace(PRESETS["smoke"], generator_channels=8, discriminator_channels=8, batch_size=8, precision="fp32")
 TERMS = {"diversity": 0.2, "readable": 1.0, "augment": True}
 
 
@@ -106,13 +107,16 @@ def test_the_quick_benchmark_reports_every_figure(tmp_path, capsys):
     file = tmp_path / "figures.json"
     benchmark.main(["--preset", "smoke", "--quick", "--device", "cpu", "--threads", "1", "--out", str(file)])
     report = json.loads(file.read_text())
-    assert report["images_per_second"].keys() == {"ours", "reference"} == report["peak_memory"].keys()
+    loops = {"fp32": {"ours", "reference"}, "bf16": {"ours", "ours in fp32", "reference"}}[report["precision"]]
+    assert report["images_per_second"].keys() == loops == report["peak_memory"].keys()
+    assert report["precision_asked"] == "auto" and report["matmul_peak"].keys() == {"fp32", report["precision"]}
     assert report["ratio"] > 0 and math.isfinite(report["ratio"])
     assert 0 < report["share_of_peak"] < 1.5 and report["operations"] > 1e8
     assert report["peak_memory"]["ours"] > 2**26
     assert list(report["images_per_second_by_batch_size"]) == ["16", "32"]
     printed = capsys.readouterr().out
     assert report["command"] in printed and "| ours / reference |" in printed and "moving average" in printed
+    assert f"({cpu_instructions()})" in printed and f"batch 16, {report['precision']}" in printed
 
 
 @pytest.mark.parametrize(
@@ -120,6 +124,7 @@ def test_the_quick_benchmark_reports_every_figure(tmp_path, capsys):
     [
         (["--threads", "0"], "must be at least 1"),
         (["--variant", "cgan"], "choose one of"),
+        (["--precision", "fp16"], "choose auto, fp32 or bf16"),
         pytest.param(
             ["--device", "cuda"],
             "PyTorch can't use that here",

@@ -24,7 +24,7 @@ from training.text.features import image_features
 
 CPU = torch.device("cpu")
 CAPTIONS = dataclasses.replace(
-    text_encoder.PRESETS["smoke"], features="captions", recurrence="gru", optimizer="adam", lr=2e-4
+    text_encoder.PRESETS["smoke"], features="captions", recurrence="gru", optimizer="adam", lr=2e-4, precision="fp32"
 )
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -31,6 +31,7 @@ RUN = [
     "--diversity=0.25",
     "--readable=1",
     "--augment",
+    "--precision=fp32",
 ]
 PATIENCE = 900  # seconds, on a busy machine
 LAST = 480  # images of the run: 8 classes of 12, five times

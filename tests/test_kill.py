@@ -22,6 +22,7 @@ from training.run.state import newest_images, state_files, write_json
 KILLS = 20
 EPOCH, EPOCHS = 96, 40
 RUN = ["--data=synthetic", "--split=val", "--preset=smoke", f"--epochs={EPOCHS}", "--batch-size=8", "--device=cpu"]
+RUN += ["--precision=fp32"]
 SLOW = 0.05  # seconds that a file takes to reach the disk
 PATIENCE = 900  # seconds, on a busy machine
 

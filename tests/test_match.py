@@ -19,8 +19,10 @@ def few(synthetic):
     return dataclasses.replace(part, images=part.images[:, 6:70, 6:70])
 
 
-def test_stopped_and_resumed_equals_a_straight_run(few, snapshot, tmp_path):
-    check_resumed_equals_straight(lambda: match.build_trainer(few, snapshot, SMOKE, "cpu"), tmp_path)
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_stopped_and_resumed_equals_a_straight_run(few, snapshot, tmp_path, precision):
+    config = dataclasses.replace(SMOKE, precision=precision)
+    check_resumed_equals_straight(lambda: match.build_trainer(few, snapshot, config, "cpu"), tmp_path)
 
 
 def test_batch_norm_and_G_stay_as_they_are(few, snapshot):

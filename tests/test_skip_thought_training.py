@@ -15,7 +15,7 @@ from training.text.corpus import Corpus, read_corpus
 from training.text.embeddings import encode, load_trained_encoder
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-SMOKE = PRESETS["smoke"]
+SMOKE = replace(PRESETS["smoke"], precision="fp32")
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,7 @@ from training.run.state import load_state, save_state, state_files
 from training.text.embeddings import embed_captions
 from training.text.features import image_features
 
-SMOKE = dataclasses.replace(PRESETS["smoke"], epochs=1)
+SMOKE = dataclasses.replace(PRESETS["smoke"], epochs=1, precision="fp32")
 CPU = torch.device("cpu")
 
 
@@ -57,7 +57,7 @@ def test_gan_stopped_and_resumed_equals_a_straight_run(few, encoder, config, tmp
 
 def test_text_encoder_stopped_and_resumed_equals_a_straight_run(synthetic, tmp_path):
     features = image_features("pixels", synthetic, None)
-    config = dataclasses.replace(text_encoder.PRESETS["smoke"], batch_size=8)
+    config = dataclasses.replace(text_encoder.PRESETS["smoke"], batch_size=8, precision="fp32")
     check_resumed_equals_straight(lambda: text_encoder.TextEncoderTrainer(synthetic, features, config, CPU), tmp_path)
 
 

@@ -17,7 +17,7 @@ from training.gans.presets import PRESETS
 from training.run.distributed import process_group
 from training.run.loop import check_finite
 
-PLAIN = PRESETS["smoke"]
+PLAIN = dataclasses.replace(PRESETS["smoke"], precision="fp32")
 CONFIGS = {
     "full": dataclasses.replace(PLAIN, diversity=0.25, readable=1.0, augment=True),
     "int": dataclasses.replace(PLAIN, variant="int"),

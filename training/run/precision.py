@@ -1,6 +1,6 @@
 """Which precision a trainer computes in: bf16 where the hardware has it, else fp32.
 
-Where it has not, bf16 is emulated, up to 20 times slower than fp32. Weights, optimizers, losses and what is measured are
+Where it has not, bf16 is emulated, up to 20 times slower than fp32. Weights, optimizers, losses and all measuring are
 fp32 in any case.
 """
 
@@ -98,7 +98,7 @@ def bf16_gain(device: torch.device) -> float:
 
     Takes a fraction of a second. The best of rounds in turns: what else the machine does hits both alike.
     """
-    batch = 8 if device.type == "cpu" else 64
+    batch = 4 if device.type == "cpu" else 64
     images = torch.ones(batch, 96, 32, 32, device=device).to(memory_format=torch.channels_last).requires_grad_()
     kernel = torch.ones(96, 96, 4, 4, device=device).to(memory_format=torch.channels_last).requires_grad_()
     best = dict.fromkeys(PRECISIONS, float("inf"))
