@@ -16,7 +16,7 @@ from training.run.distributed import any_process
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 PRECISION_HELP = "auto (bf16 where the hardware has it), fp32 or bf16"
 PRECISION_KEYS = ("precision", "precision_asked")  # may change when a run is resumed, on another machine for example
-GAIN = 1.2  # so many times faster a measurement must find bf16, lest it falls out now so, now so
+GAIN = 1.2  # so many times as fast must a measurement find bf16: near 1, every start would choose anew
 
 
 @dataclass(frozen=True)
@@ -103,10 +103,10 @@ def bf16_gain(device: torch.device) -> float:
     kernel = torch.ones(96, 96, 4, 4, device=device).to(memory_format=torch.channels_last).requires_grad_()
     best = dict.fromkeys(PRECISIONS, float("inf"))
     for lap in range(4):
-        for name, kind in PRECISIONS.items():
+        for name in PRECISIONS:
             start = time.perf_counter()
             try:
-                with torch.autocast(device.type, kind, enabled=name == "bf16"):
+                with torch.autocast(device.type, torch.bfloat16, enabled=name == "bf16"):
                     drawn = F.conv2d(images, kernel, stride=2, padding=1)
                 drawn.float().sum().backward()
             except RuntimeError:  # an older system has no such numbers
