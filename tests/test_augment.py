@@ -1,12 +1,17 @@
-import numpy as np
 import torch
 
-from training.gans.augment import augment
+from training.gans.augment import augment, draw_places
+from training.run.distributed import Share
 from training.run.losses import diversity_loss
+from training.run.randomness import step_generator
 
 
 def draw(images, seed=0):
-    return augment(images, np.random.default_rng(seed))
+    return augment(images, places_of(images, seed))
+
+
+def places_of(images, seed=0, **share):
+    return draw_places(len(images), images.shape[3], step_generator(seed, 0, 0, images.device), **share)
 
 
 def test_pictures_are_shifted_and_a_square_is_hidden():
@@ -31,6 +36,14 @@ def test_the_same_draws_give_the_same_pictures():
     images = torch.rand(4, 3, 64, 64)
     assert torch.equal(draw(images), draw(images))
     assert not torch.equal(draw(images), draw(images, seed=1))
+
+
+def test_a_share_of_a_batch_is_augmented_as_in_the_whole():
+    images = torch.rand(8, 3, 64, 64)
+    whole = draw(images)
+    for share in (Share(0, 2), Share(1, 2)):
+        own = augment(images[share.rows], places_of(images, share=share))
+        assert torch.equal(own, whole[share.rows])
 
 
 def test_diversity_is_measured_by_coarse_changes_not_by_speckle():

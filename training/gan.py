@@ -52,7 +52,7 @@ class GridTrainer(GanTrainer):
 
     def tick(self, images: int, folder: Path) -> dict[str, float]:
         generator = self.averaged_generator()
-        z = step_noise((GRID, self.sizes.z_size), self.config.seed, 0, GRID_NOISE).to(self.device)
+        z = step_noise((GRID, self.sizes.z_size), self.config.seed, 0, GRID_NOISE, self.device)
         rows = []
         with torch.inference_mode():
             for phi in self.grid_phi.to(self.device):

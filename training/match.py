@@ -27,15 +27,15 @@ from t2i.snapshot import (
     read_config,
 )
 from training.data import CaptionedImages, load_data
-from training.gans.augment import augment
+from training.gans.augment import augment, draw_places
 from training.gans.batches import BatchSource
 from training.options import add_fields, apply_fields, check_run, common_parser, run_script
 from training.run.claim import claimed
 from training.run.export import install, save_network
-from training.run.loop import Trainer, check_finite, train
+from training.run.loop import Trainer, train
 from training.run.losses import matching_loss
 from training.run.precision import PRECISION_HELP, PRECISION_KEYS, check_precision, choose_precision
-from training.run.randomness import step_noise, step_rng
+from training.run.randomness import step_generator, step_noise
 from training.run.ranges import POSITIVE, check_ranges
 from training.run.state import write_json
 from training.text.embeddings import embed_captions, weights_digest
@@ -78,7 +78,7 @@ class MatchTrainer(Trainer):
         """`data` and its captions' embeddings `phi` to train on, `held_out` of classes never trained on."""
         self.config, self.device, self.batch_size, self.z_size = config, device, config.batch_size, z_size
         self.precision = choose_precision(config.precision, device)
-        self.G = fold_batch_norm(generator.eval()).to(device).requires_grad_(False)
+        self.G = fold_batch_norm(generator.eval()).to(device, memory_format=torch.channels_last).requires_grad_(False)
         self.D = discriminator.to(device, memory_format=torch.channels_last).requires_grad_(True).eval()
         size = data.images.shape[1]
         arguments = (config.batch_size, 1, size, config.seed, device)
@@ -89,19 +89,19 @@ class MatchTrainer(Trainer):
 
     def step(self, step: int) -> dict[str, Tensor]:
         batch = self.source.draw(step)
-        z = step_noise((self.batch_size, self.z_size), self.config.seed, step, NOISE).to(self.device)
+        z = step_noise((self.batch_size, self.z_size), self.config.seed, step, NOISE, self.device)
         with self._autocast():
             code, losses = self.D.embed(batch.phi), {}
             with torch.no_grad():
                 drawn = self.G(z, batch.phi)
         for k, (name, images) in enumerate({"photographs": batch.images, "drawn": drawn}.items()):
-            seen = augment(images, step_rng(self.config.seed, step, SEEN + 10 * k))
+            generator = step_generator(self.config.seed, step, SEEN + 10 * k, self.device)
+            seen = augment(images, draw_places(self.batch_size, images.shape[3], generator))
             with self._autocast():
                 features = self.D.trunk(seen)
                 right, wrong = self.D.judge(features, code), self.D.judge(features, code[batch.partner])
             losses[name] = matching_loss(right.float(), wrong.float())
         loss = sum(losses.values())
-        check_finite(step, loss=loss)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self.optimizer.step()
@@ -117,7 +117,7 @@ class MatchTrainer(Trainer):
         right = {"photographs": [], "drawn": []}
         for step in range(-(-HELD_OUT_IMAGES // self.batch_size)):
             batch = self.held_out.draw(step)
-            z = step_noise((self.batch_size, self.z_size), self.config.seed, step, HELD_OUT).to(self.device)
+            z = step_noise((self.batch_size, self.z_size), self.config.seed, step, HELD_OUT, self.device)
             code = self.D.embed(batch.phi)
             for name, images in {"photographs": batch.images, "drawn": self.G(z, batch.phi)}.items():
                 features = self.D.trunk(images)

@@ -34,15 +34,16 @@ from training.measure.colour import background_mask
 from training.options import add_fields, apply_fields, check_run, common_parser, run_script
 from training.run.claim import claimed
 from training.run.export import install, save_network
-from training.run.loop import Trainer, check_finite, train
+from training.run.loop import Trainer, train
 from training.run.losses import style_loss
+from training.run.memory import send
 from training.run.precision import PRECISION_HELP, PRECISION_KEYS, check_precision, choose_precision
-from training.run.randomness import step_noise, step_rng
+from training.run.randomness import step_generator, step_noise, step_rng
 from training.run.ranges import POSITIVE, check_ranges
 from training.run.state import write_json
 from training.text.embeddings import embed_captions, weights_digest
 
-NOISE, TEXT, HELD_OUT, PHOTOGRAPHS = range(11, 15)  # streams of step-keyed randomness
+NOISE, TEXT, HELD_OUT, PHOTOGRAPHS, MIRRORED, HELD_OUT_NOISE = range(11, 17)  # streams of step-keyed randomness
 HELD_OUT_IMAGES = 1024
 CELLS = 4  # a side: how coarse the colours are that photographs take over
 FREE = ("images", "lr", "tick_images", *PRECISION_KEYS)  # on resuming
@@ -101,14 +102,13 @@ class StyleTrainer(Trainer):
         for group in self.optimizer.param_groups:
             share = min(step * n / self.config.images, 1)
             group["lr"] = self.config.lr * (1 + math.cos(math.pi * share)) / 2
-        z = step_noise((n, self.sizes.z_size), seed, step, NOISE).to(self.device)
+        z = step_noise((n, self.sizes.z_size), seed, step, NOISE, self.device)
         images = self.draw(z, self._text(n, step_rng(seed, step, TEXT)))
         count = round(self.config.photographs * n)
-        images[:count] = recolour(self._photographs(count, step_rng(seed, step, PHOTOGRAPHS)), images[:count])
+        images[:count] = recolour(self._photographs(count, step), images[:count])
         with self._autocast():
             read = self.S(images)
         loss = style_loss(read.float(), z[:, : self.sizes.noise_size])
-        check_finite(step, loss=loss)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self.optimizer.step()
@@ -116,17 +116,18 @@ class StyleTrainer(Trainer):
 
     def _text(self, count: int, rng: np.random.Generator) -> Tensor:
         """Single captions; where G was trained on interpolated text, a third of the rows are that."""
-        phi = self.phi[torch.from_numpy(rng.integers(len(self.phi), size=count)).to(self.device)].float()
+        phi = self.phi[send(rng.integers(len(self.phi), size=count), self.device)].float()
         if self.interpolate:
             third = count // 3
             phi[:third] = (phi[:third] + phi[third : 2 * third]) / 2
         return phi
 
-    def _photographs(self, count: int, rng: np.random.Generator) -> Tensor:
+    def _photographs(self, count: int, step: int) -> Tensor:
         """Training photographs (count, 3, S, S) in [-1, 1], half of them mirrored."""
-        rows = torch.from_numpy(rng.integers(len(self.images), size=count)).to(self.device)
-        pictures = self.images[rows].permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
-        mirrored = torch.from_numpy(rng.random(count) < 0.5).to(self.device)
+        rows = step_rng(self.config.seed, step, PHOTOGRAPHS).integers(len(self.images), size=count)
+        pictures = self.images[send(rows, self.device)].permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
+        generator = step_generator(self.config.seed, step, MIRRORED, self.device)
+        mirrored = torch.rand(count, generator=generator, device=self.device) < 0.5
         return torch.where(mirrored[:, None, None, None], pictures.flip(3), pictures)
 
     @torch.no_grad()
@@ -143,8 +144,8 @@ class StyleTrainer(Trainer):
         """R^2 over all of z on pictures of 8 bits, drawn of captions and noise that S has not seen."""
         self.S.eval()
         rng = step_rng(self.config.seed, 0, HELD_OUT)
-        rows = torch.from_numpy(rng.integers(len(self.held_out), size=count)).to(self.device)
-        z = torch.from_numpy(rng.standard_normal((count, self.sizes.z_size), dtype=np.float32)).to(self.device)
+        rows = send(rng.integers(len(self.held_out), size=count), self.device)
+        z = step_noise((count, self.sizes.z_size), self.config.seed, 0, HELD_OUT_NOISE, self.device)
         parts = zip(z.split(64), self.held_out[rows].float().split(64))
         pictures = (self.G(noise, phi).add(1).mul(127.5).round().div(127.5).sub(1) for noise, phi in parts)
         read = torch.cat([self.S(picture) for picture in pictures])
@@ -161,8 +162,8 @@ def recolour(photographs: Tensor, drawn: Tensor) -> Tensor:
     """
     half, change = len(drawn) // 2, drawn - photographs
     cells = F.interpolate(F.adaptive_avg_pool2d(change[:half], CELLS), change.shape[2:], mode="bilinear")
-    frame = torch.from_numpy(background_mask(change.shape[3])).to(change.device)
-    ground = change[half:, :, frame].mean(2)[:, :, None, None].expand_as(change[half:])
+    frame = send(np.flatnonzero(background_mask(change.shape[3])), change.device)  # places: a mask makes the host wait
+    ground = change[half:].flatten(2)[:, :, frame].mean(2)[:, :, None, None].expand_as(change[half:])
     return (photographs + torch.cat([cells, ground])).clamp(-1, 1)
 
 

@@ -27,8 +27,9 @@ from training.measure.metrics import caption_retrieval, class_vectors, retrieval
 from training.options import add_fields, apply_fields, check_run, common_parser, run_script
 from training.run.claim import claimed, compare
 from training.run.export import ENCODER_CONFIG, save_network
-from training.run.loop import Trainer, check_finite, train
+from training.run.loop import Trainer, train
 from training.run.losses import joint_embedding_loss
+from training.run.memory import send
 from training.run.precision import PRECISION_HELP, PRECISION_KEYS, check_precision, choose_precision
 from training.run.randomness import step_rng
 from training.run.ranges import POSITIVE, check_ranges
@@ -89,8 +90,8 @@ class TextEncoderTrainer(Trainer):
         self.precision = choose_precision(config.precision, device)
         rows = data.rows(config.split)
         few = len(np.unique(data.labels[rows])) < FEWEST  # a batch of one image a class would teach little
-        self.train_set = TextSet(replace(data, labels=np.arange(len(data))) if few else data, features, rows)
-        self.test_set = TextSet(data, features, data.unseen_rows("test"))
+        self.train_set = TextSet(replace(data, labels=np.arange(len(data))) if few else data, features, rows, device)
+        self.test_set = TextSet(data, features, data.unseen_rows("test"), device)
         self.batch_size = min(config.batch_size, len(self.train_set.classes))
         if self.batch_size < 2:
             kind = "class" if features is not None else "class with two captions of an image"
@@ -110,9 +111,7 @@ class TextEncoderTrainer(Trainer):
         self.total_images = config.epochs * self.epoch_steps * self.batch_size
 
     def step(self, step: int) -> dict[str, Tensor]:
-        text, image = (
-            x.to(self.device) for x in self.train_set.draw(self.batch_size, step_rng(self.config.seed, step))
-        )
+        text, image = self.train_set.draw(self.batch_size, step_rng(self.config.seed, step))
         for group in self.optimizer.param_groups:
             group["lr"] = self.config.lr * self.config.lr_decay ** (step // self.epoch_steps)
         with self._autocast():
@@ -120,7 +119,6 @@ class TextEncoderTrainer(Trainer):
                 image = self.model(image)
             text = self.model(text)
         loss = joint_embedding_loss(text.float(), image.float())
-        check_finite(step, loss=loss)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self.optimizer.step()
@@ -131,39 +129,43 @@ class TextEncoderTrainer(Trainer):
 
 
 class TextSet:
-    """Some rows as the text encoder sees them: captions as indices, features, rows by class.
+    """Some rows as the text encoder sees them, on the device: captions as indices, features, rows by class.
 
     Without features, images with a single caption are left out.
     """
 
-    def __init__(self, data: CaptionedImages, features: Tensor | None, rows: np.ndarray):
+    def __init__(
+        self, data: CaptionedImages, features: Tensor | None, rows: np.ndarray, device: torch.device | str = "cpu"
+    ):
         if features is None:
             rows = np.array([k for k in rows if len(data.captions[k]) > 1], dtype=int)
         captions = [data.captions[k] for k in rows]
-        self.labels, self.features = data.labels[rows], None if features is None else features[torch.from_numpy(rows)]
+        self.device, self.labels = device, data.labels[rows]
+        self.features = None if features is None else features[torch.from_numpy(rows)].to(device)
         texts = [characters_to_indices(c) for cs in captions for c in cs]
-        self.indices = torch.from_numpy(np.stack(texts) if texts else np.empty((0, MAX_CHARACTERS), np.uint8))
+        indices = np.stack(texts) if texts else np.empty((0, MAX_CHARACTERS), np.uint8)
+        self.indices = torch.from_numpy(indices).to(device)
         counts = np.array([len(cs) for cs in captions], dtype=int)
         self.caption_counts, self.caption_starts = counts, np.cumsum(counts) - counts
         self.caption_labels = np.repeat(self.labels, counts)
-        self.classes, sizes = np.unique(self.labels, return_counts=True)
-        order = np.argsort(self.labels, kind="stable")
-        self.rows_of_class = dict(zip(self.classes, np.split(order, np.cumsum(sizes)[:-1])))
+        self.order = np.argsort(self.labels, kind="stable")
+        self.classes, self.class_counts = np.unique(self.labels, return_counts=True)
+        self.class_starts = np.cumsum(self.class_counts) - self.class_counts
         self.classless = len(self.classes) == len(self.labels)
 
     def draw(self, size: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         """Caption indices (size, 201) and image features (size, D) of different classes; without features, indices
         of another caption of each image."""
-        classes = rng.choice(self.classes, size, replace=False)
-        images = np.array([rng.choice(self.rows_of_class[c]) for c in classes])
+        classes = rng.choice(len(self.classes), size, replace=False)
+        images = self.order[self.class_starts[classes] + rng.integers(self.class_counts[classes])]
         starts, counts = self.caption_starts[images], self.caption_counts[images]
         captions = rng.integers(counts)
-        text = self.indices[torch.from_numpy(starts + captions)]
+        text = self.indices[send(starts + captions, self.device)]
         if self.features is None:
             others = (captions + rng.integers(1, counts)) % counts
-            return text, self.indices[torch.from_numpy(starts + others)]
-        views = rng.integers(self.features.shape[1], size=size)
-        return text, self.features[torch.from_numpy(images), torch.from_numpy(views)]
+            return text, self.indices[send(starts + others, self.device)]
+        rows, views = send(np.stack([images, rng.integers(self.features.shape[1], size=size)]), self.device)
+        return text, self.features[rows, views]
 
 
 def evaluate(model: CharCnnRnn, test: TextSet) -> dict[str, float]:
@@ -179,7 +181,7 @@ def evaluate(model: CharCnnRnn, test: TextSet) -> dict[str, float]:
         first, second = (encode_indices(model, test.indices[starts + k]) for k in range(2))
         return caption_retrieval(first, second)
     text, classes = class_vectors(encode_indices(model, test.indices), test.caption_labels)
-    arguments = (text, classes, test.features[:, 0], test.labels)
+    arguments = (text, classes, test.features[:, 0].cpu(), test.labels)
     return {"zero_shot_accuracy": zero_shot_accuracy(*arguments), "ap_at_50": retrieval_precision(*arguments)}
 
 

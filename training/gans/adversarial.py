@@ -1,32 +1,45 @@
 """One training step of the GANs: which pictures and texts D and G see, and what they learn from them."""
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 
 from t2i.networks import build_discriminator, build_generator
 from t2i.networks.augmented import Dropout, Whitening
 from t2i.networks.models import StyleEncoder
 from training.data.captioned import CaptionedImages
-from training.gans.augment import augment
+from training.gans.augment import Places, augment, draw_places
 from training.gans.batches import Batch, BatchSource
 from training.gans.presets import GanConfig
 from training.run.distributed import average_gradients, own_share, share_batch_norm
 from training.run.export import calibrate_batch_norm
 from training.run.loop import Trainer
 from training.run.losses import conditioning_loss, discriminator_loss, diversity_loss, generator_loss, style_loss
-from training.run.memory import send
 from training.run.precision import choose_precision
-from training.run.randomness import step_noise, step_rng
+from training.run.randomness import step_generator, step_key, step_noise
 
 NOISE, CALIBRATION, REAL, FAKE, FAKE_FOR_G, SPECKLE, DROPOUT = range(1, 8)  # streams of step-keyed randomness
+SEEN = (REAL, FAKE, FAKE_FOR_G)
 STYLE_LR = 1e-3
 TERMS = ("diversity", "readable", "kl")
 FAR_STEP = 10**9  # batches that no run reaches, for statistics and pictures of the data
 
 
+@dataclass(frozen=True)
+class Draws:
+    """All that chance gives a step, on the device: the batch, noise `z` (N, z_size) and `speckle` (N, 3, S, S) for the
+    own rows, and for each stream of pictures that D sees how they are augmented."""
+
+    batch: Batch
+    z: Tensor
+    speckle: Tensor | None
+    places: dict[int, Places]
+
+
 class GanTrainer(Trainer):
-    """One step of D and one of G per batch."""
+    """One step of D and one of G per batch. The host never waits for the device: a step only asks for work."""
 
     def __init__(self, data: CaptionedImages, phi: Tensor, config: GanConfig, device: torch.device):
         """`data` is the training split, `phi` (M, D) the embeddings of all its captions."""
@@ -46,8 +59,8 @@ class GanTrainer(Trainer):
         if config.augmented:
             self._prepare_augmented(phi)
         share_batch_norm(self.G, self.D.trunk, self.D.joint)  # D.embed sees the text of all rows
-        decay = 0.5 ** (config.batch_size / config.ema_images)
-        self.ema = AveragedModel(self.G, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=False)
+        self.decay = 0.5 ** (config.batch_size / config.ema_images)
+        self.ema = AveragedModel(self.G, use_buffers=False)
         adam = {"lr": config.lr, "betas": (config.beta1, 0.999), "fused": True}
         self.G_optimizer = torch.optim.Adam(self.G.parameters(), **adam)
         self.D_optimizer = torch.optim.Adam(self.D.parameters(), **adam)
@@ -68,25 +81,48 @@ class GanTrainer(Trainer):
         whitenings[0].fit(phi.to(self.device))
         for other in whitenings[1:]:
             other.load_state_dict(whitenings[0].state_dict())
+        self.dropout = torch.Generator(self.device)
         for module in modules:
             if isinstance(module, Dropout):
-                module.share = self.config.dropout
+                module.share, module.generator = self.config.dropout, self.dropout
+                module.rows, module.world = self.share.rows, self.share.world
 
     def step(self, step: int) -> dict[str, Tensor]:
         self._set_learning_rate(step)
-        if self.sizes.augmented:
-            torch.manual_seed(int(step_rng(self.config.seed, step, DROPOUT).integers(2**62)) + self.share.rank)
         self.phase("batch")
+        losses = self.learn(self.draw(step))
+        self.phase("moving average")
+        self._average_weights(first=step == 0)
+        return losses
+
+    def draw(self, step: int) -> Draws:
+        """What this step learns from; of a shared batch, text is that of all rows, the rest that of the own."""
+        seed, device, config = self.config.seed, self.device, self.config
         batch, own = self.source.draw(step, self.share), self.share.rows
+        count, size, places, speckle = config.rows_for_G, config.image_size, {}, None
+        z = step_noise((count, self.sizes.z_size), seed, step, NOISE, device)[own]
+        if config.readable:  # drawn as the pictures lie, channels last
+            speckle = step_noise((count, size, size, 3), seed, step, SPECKLE, device)[own].permute(0, 3, 1, 2)
+        if config.augment:
+            for stream in SEEN:
+                generator = step_generator(seed, step, stream, device)
+                rows = count if stream == FAKE_FOR_G else self.batch_size
+                places[stream] = draw_places(rows, size, generator, self.share)
+        if config.augmented:
+            self.dropout.manual_seed(step_key(seed, step, DROPOUT))
+        return Draws(batch, z, speckle, places)
+
+    def learn(self, draws: Draws) -> dict[str, Tensor]:
+        """One update of D and one of G; losses and mean probabilities."""
+        batch, own, z = draws.batch, self.share.rows, draws.z
         n = len(batch.images)
         text, pairs = self._text_for_G(batch)
         phi = text[own]
-        z = self._noise((len(phi), self.sizes.z_size), step, NOISE)
         self.phase("G forward")
         with self._autocast():
             fakes = self.G(z, phi)
         self.phase("D forward")
-        pictures, drawn = self._seen(batch.images, step, REAL), self._seen(fakes[:n].detach(), step, FAKE)
+        pictures, drawn = self._seen(batch.images, draws, REAL), self._seen(fakes[:n].detach(), draws, FAKE)
         real, wrong, fake = self._judge_for_D(pictures, drawn, batch.phi, batch.partner)
         D_loss = discriminator_loss(real, fake, wrong if self.config.mismatched_text else None, self.smooth)
         self.phase("D backward and update")
@@ -94,11 +130,11 @@ class GanTrainer(Trainer):
         self.phase("D on G's pictures")
         self.D.requires_grad_(False)
         with self._autocast():
-            code, features = self.D.embed(text), self.D.trunk(self._seen(fakes, step, FAKE_FOR_G))
+            code, features = self.D.embed(text), self.D.trunk(self._seen(fakes, draws, FAKE_FOR_G))
             logits = self.D.judge(features, code[own])
         G_loss = generator_loss(logits.float(), self.smooth)
         self.phase("G's other terms")
-        losses = {"D_loss": D_loss, "G_loss": G_loss} | self._terms(fakes, z, phi, pairs, step)
+        losses = {"D_loss": D_loss, "G_loss": G_loss} | self._terms(fakes, draws, phi, pairs)
         self.phase("G backward and update")
         asked = sum(getattr(self.config, name) * losses[name] for name in TERMS if name in losses)
         self._update(self.G_optimizer, G_loss + asked)
@@ -107,27 +143,24 @@ class GanTrainer(Trainer):
             self.S_optimizer.step()
             self.S_optimizer.zero_grad(set_to_none=True)
         self.D.requires_grad_(True)
-        self.phase("moving average")
-        self.ema.update_parameters(self.G)
         means = {f"p_{k}": v.sigmoid().mean() for k, v in {"real": real, "wrong": wrong, "fake": fake}.items()}
         return losses | means
 
-    def _terms(self, fakes: Tensor, z: Tensor, phi: Tensor, pairs: tuple[slice, slice], step: int) -> dict[str, Tensor]:
+    def _terms(self, fakes: Tensor, draws: Draws, phi: Tensor, pairs: tuple[slice, slice]) -> dict[str, Tensor]:
         """What G is asked for beside deceiving D, where the settings ask for it, by the setting's name.
 
         One backward pass serves S, too: its gradient is that of its own loss times the weight, and
         Adam does not see the difference.
         """
-        terms = {}
+        terms, z = {}, draws.z
         if self.config.diversity:
             first, second = pairs
             terms["diversity"] = diversity_loss(
                 fakes[first].float(), fakes[second].float(), z[first], z[second], self.config.diversity_cells
             )
         if self.config.readable:
-            speckle = self._noise(fakes.shape, step, SPECKLE)
             with self._autocast():
-                read = self.S(fakes + self.config.speckle * speckle)
+                read = self.S(torch.add(fakes, draws.speckle, alpha=self.config.speckle))
             terms["readable"] = style_loss(read.float(), z[:, : self.sizes.noise_size])
         if self.sizes.augmented:
             terms["kl"] = conditioning_loss(*self.G.condition(phi))
@@ -162,14 +195,10 @@ class GanTrainer(Trainer):
             fake = self.D.judge(self.D.trunk(fakes), code[own])
         return real.float(), wrong.float(), fake.float()
 
-    def _seen(self, images: Tensor, step: int, stream: int) -> Tensor:
+    @staticmethod
+    def _seen(images: Tensor, draws: Draws, stream: int) -> Tensor:
         """The pictures as D sees them."""
-        return augment(images, step_rng(self.config.seed, step, stream), self.share) if self.config.augment else images
-
-    def _noise(self, shape: tuple[int, ...], step: int, stream: int) -> Tensor:
-        """The own rows of the step's noise, in this shape."""
-        whole = (shape[0] * self.share.world, *shape[1:])
-        return send(step_noise(whole, self.config.seed, step, stream)[self.share.rows], self.device)
+        return augment(images, draws.places[stream]) if stream in draws.places else images
 
     def _set_learning_rate(self, step: int) -> None:
         epochs = step * self.batch_size / self.epoch
@@ -179,6 +208,13 @@ class GanTrainer(Trainer):
         for optimizer in (self.G_optimizer, self.D_optimizer):
             for group in optimizer.param_groups:
                 group["lr"] = lr
+
+    @torch.no_grad()
+    def _average_weights(self, first: bool) -> None:
+        """AveragedModel's own update asks the device how many it has seen, which makes the host wait."""
+        averaged, newest = list(self.ema.module.parameters()), list(self.G.parameters())
+        torch._foreach_lerp_(averaged, newest, 1.0 if first else 1 - self.decay)
+        self.ema.n_averaged += 1
 
     @staticmethod
     def _update(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
@@ -196,5 +232,5 @@ class GanTrainer(Trainer):
 
     def _calibration_batches(self, count: int = 32):
         for k in range(count):
-            z = step_noise((self.batch_size, self.sizes.z_size), self.config.seed, k, CALIBRATION)
-            yield z.to(self.device), self.source.draw(FAR_STEP + k).phi
+            z = step_noise((self.batch_size, self.sizes.z_size), self.config.seed, k, CALIBRATION, self.device)
+            yield z, self.source.text(FAR_STEP + k)

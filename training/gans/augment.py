@@ -4,27 +4,39 @@ Zhao et al. 2020 (arXiv 2006.10738): real and drawn pictures alike are shifted a
 Their third change, of colours, is left out: the text speaks of colours.
 """
 
-import numpy as np
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
 from training.run.distributed import WHOLE, Share
-from training.run.memory import send
+from training.run.randomness import whole_numbers
 
 SHIFT = 1 / 8  # of the side, at most, in each direction
 HOLE = 1 / 2  # side of the hidden square
 
 
-def augment(images: Tensor, rng: np.random.Generator, share: Share = WHOLE) -> Tensor:
-    """Images (N, 3, S, S), each shifted over grey and with a grey square, by the generator's draws.
+@dataclass(frozen=True)
+class Places:
+    """How each of N pictures is augmented: `shift` (2, N, 1) pixels down and right, `hole` (2, N, 1) its square's top
+    and left edge."""
 
-    The draws are those of a batch of which `images` are the share.
-    """
-    n, _, size, _ = images.shape
+    shift: Tensor
+    hole: Tensor
+
+
+def draw_places(count: int, size: int, generator: torch.Generator, share: Share = WHOLE) -> Places:
+    """Places for the share's rows of `count` pictures a side of `size`, drawn on the generator's device."""
     most, hole = round(size * SHIFT), round(size * HOLE)
-    shifts = rng.integers(-most, most + 1, (2, n * share.world, 1))
-    holes = rng.integers(-hole // 2, size - hole // 2 + 1, (2, n * share.world, 1))
-    down, right, top, left = send(np.concatenate([shifts, holes])[:, share.rows], images.device)
+    shifts = whole_numbers(-most, most, (2, count, 1), generator)
+    holes = whole_numbers(-hole // 2, size - hole // 2, (2, count, 1), generator)
+    return Places(shifts[:, share.rows], holes[:, share.rows])
+
+
+def augment(images: Tensor, places: Places) -> Tensor:
+    """Images (N, 3, S, S), each shifted over grey and with a grey square."""
+    n, _, size, _ = images.shape
+    (down, right), (top, left), hole = places.shift, places.hole, round(size * HOLE)
     steps = torch.arange(size, device=images.device)
     rows, columns = steps + down, steps + right
     hidden = _span(steps, top, hole)[:, :, None] & _span(steps, left, hole)[:, None]

@@ -9,7 +9,9 @@ from torch import Tensor
 from training.data.captioned import CaptionedImages
 from training.run.distributed import WHOLE, Share
 from training.run.memory import send
-from training.run.randomness import step_rng
+from training.run.randomness import step_generator, step_rng, whole_numbers
+
+CHOICES, CROPS = 0, 8  # streams of step-keyed randomness
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,8 @@ class Batch:
 
 class BatchSource:
     """The set as uint8 on the device, with crops and flips there; a batch depends on (seed, step) alone.
+
+    The host chooses rows, captions and partners; where crops lie is drawn on the device.
 
     `phi` is (M, D), the embeddings of all captions, image after image. A row's class is drawn
     uniformly, then an image of it, then `captions_per_image` captions whose mean is its text.
@@ -46,23 +50,31 @@ class BatchSource:
         self.images = torch.from_numpy(np.ascontiguousarray(data.images)).to(device)
         self.phi = phi.to(device)
 
-    def draw(self, step: int, share: Share = WHOLE) -> Batch:
-        rng = step_rng(self.seed, step)
+    def choose(self, step: int) -> np.ndarray:
+        """What the host draws of a batch (2 + captions, B): rows, partners, captions."""
+        rng = step_rng(self.seed, step, CHOICES)
         classes = rng.integers(len(self.classes), size=self.size)
         rows = self.order[self.class_starts[classes] + rng.integers(self.class_counts[classes])]
-        picks = self.caption_starts[rows] + (rng.random((self.captions, self.size)) * self.caption_counts[rows]).astype(
-            int
-        )
-        partner = other_class(classes, rng)
-        phi = self.phi[send(picks, self.device)].float().mean(0)
-        return Batch(self._crops(rows, rng, share), phi, send(partner, self.device))
+        captions = rng.integers(self.caption_counts[rows], size=(self.captions, self.size))
+        return np.stack([rows, other_class(classes, rng), *(self.caption_starts[rows] + captions)])
 
-    def _crops(self, rows: np.ndarray, rng: np.random.Generator, share: Share) -> Tensor:
+    def draw(self, step: int, share: Share = WHOLE) -> Batch:
+        chosen = send(self.choose(step), self.device)
+        return Batch(self._crops(chosen[0], step, share), self._text(chosen), chosen[1])
+
+    def text(self, step: int) -> Tensor:
+        """The batch's embeddings (B, D) alone."""
+        return self._text(send(self.choose(step), self.device))
+
+    def _text(self, chosen: Tensor) -> Tensor:
+        return self.phi[chosen[2:]].float().mean(0)
+
+    def _crops(self, rows: Tensor, step: int, share: Share) -> Tensor:
         """Random crops of the share's rows, half of them mirrored, in channels_last memory."""
-        top, left = rng.integers(self.images.shape[1] - self.crop + 1, size=(2, len(rows)))
-        straight = rng.random(len(rows)) < 0.5
-        place = np.stack([rows, top, left, straight])[:, share.rows]
-        rows, top, left, straight = send(place, self.device)[..., None]
+        generator = step_generator(self.seed, step, CROPS, self.device)
+        places = whole_numbers(0, self.images.shape[1] - self.crop, (2, len(rows)), generator)
+        straight = whole_numbers(0, 1, (1, len(rows)), generator)
+        rows, top, left, straight = torch.cat([rows[None], places, straight])[:, share.rows, None]
         steps = torch.arange(self.crop, device=self.device)
         down, across = top + steps, left + torch.where(straight.bool(), steps, steps.flip(0))
         crops = self.images[rows[..., None], down[:, :, None], across[:, None]]

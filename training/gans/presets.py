@@ -89,6 +89,11 @@ class GanConfig:
         quarters = 1 if self.diversity else round(4 * self.interpolated_share)
         return quarters * (self.batch_size // 4)
 
+    @property
+    def rows_for_G(self) -> int:
+        """How many pictures G draws a step: the batch, a quarter again with the diversity term, interpolated text."""
+        return self.batch_size + (self.batch_size // 4 if self.diversity else 0) + self.interpolated_rows
+
     def model(self, text_size: int) -> ModelConfig:
         """Sizes of the networks."""
         return ModelConfig(

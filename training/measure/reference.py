@@ -7,7 +7,6 @@ and terms, and no moving average.
 
 from collections.abc import Iterator
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, RandomSampler
@@ -15,7 +14,7 @@ from torch.utils.data import DataLoader, Dataset, RandomSampler
 from t2i.networks.models import Discriminator, Generator, StyleEncoder
 from training.data.captioned import CaptionedImages
 from training.gans.adversarial import STYLE_LR
-from training.gans.augment import augment
+from training.gans.augment import augment, draw_places
 from training.gans.presets import GanConfig
 from training.run.losses import discriminator_loss, diversity_loss, generator_loss, style_loss
 
@@ -60,7 +59,7 @@ class PlainTrainer:
         if config.readable:
             self.S = StyleEncoder(self.sizes).to(device)
             self.S_optimizer = torch.optim.Adam(self.S.parameters(), lr=STYLE_LR)
-        self.rng = np.random.default_rng(config.seed)
+        self.generator = torch.Generator(device).manual_seed(config.seed)
 
     def step(self, images: Tensor, phi: Tensor, wrong: Tensor) -> dict[str, float]:
         """One update of D and one of G; the losses as numbers."""
@@ -117,7 +116,9 @@ class PlainTrainer:
         return torch.randn(shape, device=self.device)
 
     def seen(self, images: Tensor, use: str) -> Tensor:
-        return augment(images, self.rng) if self.config.augment else images
+        if not self.config.augment:
+            return images
+        return augment(images, draw_places(len(images), images.shape[3], self.generator))
 
 
 def endless_batches(

@@ -22,7 +22,7 @@ def keep_freed_memory() -> None:
         library.mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
 
 
-def send(values: np.ndarray | Tensor, device: torch.device) -> Tensor:
+def send(values: np.ndarray | Tensor, device: torch.device | str) -> Tensor:
     """The values on the device, without waiting for what the device is still doing."""
-    tensor = torch.as_tensor(values)
+    tensor, device = torch.as_tensor(values), torch.device(device)
     return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
