@@ -116,6 +116,8 @@ def test_the_quick_benchmark_reports_every_figure(tmp_path, capsys):
     assert report["images_per_second"].keys() == loops == report["peak_memory"].keys()
     assert report["precision_asked"] == "auto" and report["matmul_peak"].keys() == {"fp32", report["precision"]}
     assert report["ratio"] > 0 and math.isfinite(report["ratio"])
+    assert report["host"].keys() == {"choosing rows", "draws", "networks"}
+    assert report["host"]["choosing rows"] < report["host"]["networks"]
     assert 0 < report["share_of_peak"] < 1.5 and report["operations"] > 1e8
     assert report["peak_memory"]["ours"] > 2**26
     assert list(report["images_per_second_by_batch_size"]) == ["16", "32"]

@@ -1,7 +1,7 @@
 """Time a GAN's training on this machine: python -m training.benchmark --preset cpu
 
 Images per second of our loop and of a plain one (training/measure/reference.py), what a step spends its time on, the
-share of the machine's peak that it reaches, its memory, and its speed by batch size. Each loop runs in a process
+share of the machine's peak that it reaches, what of it is the host's work, its memory, and its speed by batch size. Each loop runs in a process
 of its own, in turns, so that what else the machine does hits all alike; text embeddings are random, which costs
 the same as real ones.
 """
@@ -61,7 +61,7 @@ def measure(config: GanConfig, options: argparse.Namespace, effort: Effort) -> d
         }
         rates, ours = timed_in_turns(loops, config.batch_size, effort), loops["ours"]
         memory = {name: call("peak_memory") for name, call in loops.items()}
-        phases = ours("phases", effort.steps)
+        phases, host = ours("phases", effort.steps), ours("host", 5 * effort.steps)
         operations, peaks = (
             ours("flops"),
             ours("matmul_peak", precisions, effort.product),
@@ -72,6 +72,7 @@ def measure(config: GanConfig, options: argparse.Namespace, effort: Effort) -> d
         "images_per_second": rates,
         "ratio": rates["ours"] / rates["reference"],
         "phases": phases,
+        "host": host,
         "operations": operations,
         "operations_per_second": reached,
         "matmul_peak": peaks,
@@ -120,7 +121,7 @@ def machine(options: argparse.Namespace) -> dict[str, Any]:
     cuda = torch.device(options.device).type == "cuda"
     name = torch.cuda.get_device_name(options.device) if cuda else cpu
     known = {"device": name, "instructions": cpu_instructions(), "threads": options.threads}
-    return known | {"torch": torch.__version__}
+    return known | {"torch": torch.__version__, "cuda": cuda}
 
 
 def table(report: dict[str, Any]) -> str:
@@ -143,6 +144,10 @@ def table(report: dict[str, Any]) -> str:
         "|---|---|---|",
         *(f"| {name} | {1e3 * s:.1f} | {s / step:.1%} |" for name, s in report["phases"].items()),
         f"| step | {1e3 * step:.1f} | 100% |",
+        "",
+        "Host, ms a step with networks of 8 channels: "
+        + ", ".join(f"{name} {1e3 * seconds:.2f}" for name, seconds in report["host"].items())
+        + ("." if about["cuda"] else "; of these the first alone is a host's work beside a GPU."),
         "",
         f"A step is {report['operations'] / 1e9:.1f} GFLOP: {report['operations_per_second'] / 1e9:.0f} GFLOP/s, "
         f"{report['share_of_peak']:.0%} of the {report['matmul_peak'][precision] / 1e9:.0f} GFLOP/s that a large "

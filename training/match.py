@@ -64,6 +64,7 @@ class MatchConfig:
 
 PRESETS = {
     "default": MatchConfig(),
+    "gpu": MatchConfig(images=51_200, batch_size=256, lr=4e-4, tick_images=12_800),
     "smoke": MatchConfig(images=128, batch_size=16, tick_images=64),
 }
 

@@ -12,6 +12,7 @@ import torch
 from t2i.hub import given_path
 from t2i.terminal import show_any_name
 from training.data import DATASETS
+from training.run.cuda import settle_cuda
 from training.run.disk import check_folder, in_words
 from training.run.distributed import launched
 from training.run.memory import keep_freed_memory
@@ -21,6 +22,7 @@ def run_script(main: Callable[[], None], parallel: bool = False) -> None:
     """Run a script, alone unless it is `parallel`; what its user can mend ends it with one sentence and status 1."""
     keep_freed_memory()
     show_any_name()
+    settle_cuda()
     try:
         if launched() > 1 and not parallel:
             raise ValueError(f"This script runs in one process, not in {launched()}; start it without torchrun.")

@@ -239,6 +239,7 @@ def parse(arguments: list[str] | None) -> tuple[Release, bool]:
     compared = PRESETS["smoke" if options.preset == "smoke" else "small"]
     after = "smoke" if options.preset == "smoke" else "default"
     style = STYLE_PRESETS.get(options.preset, STYLE_PRESETS[after])
+    match = MATCH_PRESETS.get(options.preset, MATCH_PRESETS[after])
     skip_thoughts = SKIP_PRESETS["smoke" if options.preset == "smoke" else "captions"]
     skip_gan = replace(compared, variant="skip-thought") if options.preset == "smoke" else PRESETS["skip-thought"]
     command = f"python -m training.release --preset {options.preset} --data {options.data} --root DIR -o weights"
@@ -260,7 +261,7 @@ def parse(arguments: list[str] | None) -> tuple[Release, bool]:
     plan = Plan(features=options.metric_features, image_side=side)
     run = options.run or Path("runs") / f"release-{options.data}-{options.preset}"
     job = Release(
-        text, gan, compared, style, STYLE_PRESETS[after], skip_thoughts, skip_gan, MATCH_PRESETS[after],
+        text, gan, compared, style, STYLE_PRESETS[after], skip_thoughts, skip_gan, match,
         options.data, options.root, run,
         options.out, plan, options.device, command, options.max_minutes,
     )  # fmt: skip

@@ -11,7 +11,7 @@ from training.gans.presets import PRESETS
 from training.run.loop import Trainer
 from training.text.features import image_features
 
-SMOKE = replace(PRESETS["smoke"], epochs=1)
+SMOKE = replace(PRESETS["smoke"], epochs=1, precision="fp32")
 GANS = {
     "int-cls": SMOKE,
     "all terms": replace(SMOKE, diversity=0.25, readable=1.0, augment=True, batch_size=64),
@@ -28,12 +28,14 @@ def build(name: str, data: CaptionedImages, snapshot: Path, device: str = "cpu")
         phi = torch.randn(sum(map(len, few.captions)), 48, generator=torch.Generator().manual_seed(0))
         return gan.GanTrainer(few, phi, GANS[name], torch.device(device))
     if name == "text encoder":
-        config = replace(text_encoder.PRESETS["smoke"], batch_size=8)
+        config = replace(text_encoder.PRESETS["smoke"], batch_size=8, precision="fp32")
         features = image_features("pixels", data, None)
         return text_encoder.TextEncoderTrainer(data, features, config, torch.device(device))
     if name == "skip-thoughts":
         documents, held_out = skip_thoughts.documents_of(data, "trainval")
-        return skip_thoughts.build_trainer(documents, held_out, skip_thoughts.PRESETS["smoke"], device)
+        return skip_thoughts.build_trainer(
+            documents, held_out, replace(skip_thoughts.PRESETS["smoke"], precision="fp32"), device
+        )
     small = replace(few, images=few.images[:, 6:70, 6:70])
     command = {"style": style, "match": match}[name]
-    return command.build_trainer(small, snapshot, command.PRESETS["smoke"], device)
+    return command.build_trainer(small, snapshot, replace(command.PRESETS["smoke"], precision="fp32"), device)
