@@ -120,7 +120,7 @@ def test_the_readable_term_teaches_the_style_encoder_and_G(few, encoder):
 def test_a_run_goes_on_with_a_term_that_it_did_not_have(few, encoder, tmp_path):
     gan.train_gan(few, encoder, SMOKE, tmp_path, max_minutes=0)
     before = load_state(tmp_path, {}, CPU)
-    assert gan.train_gan(few, encoder, dataclasses.replace(SMOKE, readable=1.0), tmp_path) is not None
+    assert gan.train_gan(few, encoder, dataclasses.replace(SMOKE, readable=1.0), tmp_path).finished
     history = json.loads((tmp_path / "config.json").read_text())["history"]
     assert history == [{"until_image": before, "readable": 0.0}]
 

@@ -1,9 +1,9 @@
 """Time a GAN's training on this machine: python -m training.benchmark --preset cpu
 
 Images per second of our loop and of a plain one (training/measure/reference.py), what a step spends its time on, the
-share of the machine's peak that it reaches, what of it is the host's work, its memory, and its speed by batch size. Each loop runs in a process
-of its own, in turns, so that what else the machine does hits all alike; text embeddings are random, which costs
-the same as real ones.
+share of the machine's peak that it reaches, what of it is the host's work, its memory, and its speed by batch size.
+Each loop runs in a process of its own, in turns, so that what else the machine does hits all alike; text embeddings
+are random, which costs the same as real ones.
 """
 
 import argparse

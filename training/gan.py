@@ -50,6 +50,10 @@ class GridTrainer(GanTrainer):
         super().__init__(*arguments)
         self.grid_phi = grid_phi
 
+    @property
+    def finished(self) -> bool:
+        return self.images_seen >= self.total_images
+
     def tick(self, images: int, folder: Path) -> dict[str, float]:
         generator = self.averaged_generator()
         z = step_noise((GRID, self.sizes.z_size), self.config.seed, 0, GRID_NOISE, self.device)
@@ -109,8 +113,8 @@ def train_gan(
     out: Path,
     device: str = "cpu",
     max_minutes: float | None = None,
-) -> GridTrainer | None:
-    """Train into the folder `out`, or go on there; the trainer when the run is complete, else None."""
+) -> GridTrainer:
+    """Train into the folder `out`, or go on there; the trainer, which tells whether the run is `finished`."""
     trainer = build_trainer(data, encoder, config, device)
     made_of = {"data": data.name, "images": trainer.epoch, "text_encoder": weights_digest(encoder)}
     made_of |= data.contents() | asdict(config) | trainer.precision.record()
@@ -120,8 +124,8 @@ def train_gan(
         if is_first():
             write_text(out / "captions.txt", "".join(caption + "\n" for caption in grid_captions(data)))
             save_grid(to_images(trainer.source.draw(FAR_STEP).images), out / "reals.png")
-        seen = train(trainer, out, trainer.total_images, tick, tick, max_minutes)
-    return trainer if seen >= trainer.total_images else None
+        train(trainer, out, trainer.total_images, tick, tick, max_minutes)
+    return trainer
 
 
 def export_gan(folder: Path, trainer: GanTrainer, encoder: TextEncoder, data: CaptionedImages, run: Path) -> None:
@@ -170,7 +174,7 @@ def main(arguments: list[str] | None = None) -> None:
             dry_run_gan(data, encoder, config, device)
             return
         trainer = train_gan(data, encoder, config, options.out, device, options.max_minutes)
-        if trainer is None:
+        if not trainer.finished:
             print(f"Stopped; the same command goes on from {options.out}.")
         elif is_first():
             folder = options.out / "snapshot"

@@ -3,9 +3,14 @@
 Trains the text encoder, the GAN, its style encoder, its D to match captions, and for comparison the
 four variants at a smaller preset and the skip-thought system; exports, measures, writes the model
 card. The same command goes on where it stopped; finished stages are not repeated.
+
+`--max-minutes` is one budget: stages follow one another, in the order of what a visitor sees first, until it is used
+up. Then RUN holds what travels home: the snapshot as it is, of an unfinished GAN, too, and each stage's newest state
+in parts of at most 16 MiB, which the same command joins.
 """
 
 import argparse
+import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -41,6 +46,7 @@ from training.measure.spaces import SPACES, load_space
 from training.options import check_device, run_script
 from training.run.disk import check_folder
 from training.run.export import install
+from training.run.parts import pack_states, unpack_states
 from training.run.precision import PRECISION_HELP
 from training.run.state import atomic, read_json, write_json, write_text
 from training.skip_thoughts import PRESETS as SKIP_PRESETS
@@ -84,18 +90,23 @@ class Release:
     plan: Plan
     device: str
     command: str
-    max_minutes: float | None = None
+    deadline: float | None = None  # on time.monotonic's clock
+
+    def minutes_left(self) -> float | None:
+        """What is left of the time for all stages; None without a limit."""
+        return None if self.deadline is None else max(0.0, (self.deadline - time.monotonic()) / 60)
 
 
 def release(job: Release) -> bool:
     """Run every stage that is not finished; False if the time ran out first."""
     if job.plan.features:
         load_space(job.plan.features)  # better missed now than after training
+    unpack_states(job.run)
     text_run, staged = job.run / "text_encoder", job.run / "snapshot"
     data = load_data(job.data, job.root, LOAD_SIZE)
     if (text_run / "metrics.json").exists():
         check_text_encoder(data, job.text, text_run)
-    elif not train_text_encoder(data, job.root, job.text, text_run, job.device, job.max_minutes):
+    elif not train_text_encoder(data, job.root, job.text, text_run, job.device, job.minutes_left()):
         return False
     encoder = load_trained_encoder(text_run)
     data = load_data(job.data, job.root, job.gan.load_size)
@@ -128,17 +139,16 @@ def release(job: Release) -> bool:
 def gan_stage(
     job: Release, data: CaptionedImages, encoder: TextEncoder, config: GanConfig, run: Path, folder: Path
 ) -> GanTrainer | None:
-    """Train a GAN in `run` and export it to `folder`; None if the time ran out first."""
-    trainer = train_gan(data, encoder, config, run, job.device, job.max_minutes)
-    if trainer is not None:
-        export_gan(folder, trainer, encoder, data, run)
-    return trainer
+    """Train a GAN in `run` and export it to `folder` as far as it is; None if the time ran out first."""
+    trainer = train_gan(data, encoder, config, run, job.device, job.minutes_left())
+    export_gan(folder, trainer, encoder, data, run)
+    return trainer if trainer.finished else None
 
 
 def style_stage(job: Release, config: StyleConfig, snapshot: Path, run: Path) -> dict[str, Any] | None:
     """Train the style encoder of a snapshot, put it there, and measure; None if the time ran out first."""
     data = load_data(job.data, job.root, read_config(snapshot).model.image_size)
-    if not train_style(data, snapshot, config, run, job.device, job.max_minutes):
+    if not train_style(data, snapshot, config, run, job.device, job.minutes_left()):
         return None
     install(run / STYLE_ENCODER, snapshot)
     synthesizer = Synthesizer.from_pretrained(snapshot, device=job.device)
@@ -148,7 +158,7 @@ def style_stage(job: Release, config: StyleConfig, snapshot: Path, run: Path) ->
 def match_stage(job: Release, snapshot: Path, run: Path) -> dict[str, Any] | None:
     """Teach the snapshot's D to match captions, put it there; its figures, None if the time ran out first."""
     data = load_data(job.data, job.root, read_config(snapshot).model.image_size)
-    if not train_match(data, snapshot, job.match, run, job.device, job.max_minutes):
+    if not train_match(data, snapshot, job.match, run, job.device, job.minutes_left()):
         return None
     install(run / DISCRIMINATOR, snapshot)
     return read_json(run / "metrics.json")
@@ -184,7 +194,7 @@ def skip_stage(job: Release, staged: Path) -> dict[str, Any] | None:
     if (encoder_run / "metrics.json").exists():
         check_skip_thoughts(trainer, data.name, encoder_run)
     else:
-        if not train_skip_thoughts(trainer, data.name, encoder_run, job.max_minutes):
+        if not train_skip_thoughts(trainer, data.name, encoder_run, job.minutes_left()):
             return None
         figures = {}
         if job.text.features != "captions":
@@ -230,7 +240,9 @@ def parse(arguments: list[str] | None) -> tuple[Release, bool]:
     parser.add_argument("--metric-features", help=f"space of FID, KID, IS and distances: {SPACES}")
     parser.add_argument("--precision", help=PRECISION_HELP)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--max-minutes", type=float, help="save a state and stop the stage after so long")
+    parser.add_argument(
+        "--max-minutes", type=float, help="time for all stages together; then states lie in parts of 16 MiB"
+    )
     parser.add_argument(
         "--dry-run", action="store_true", help="print the plan, do one step of each stage, write nothing"
     )
@@ -260,10 +272,11 @@ def parse(arguments: list[str] | None) -> tuple[Release, bool]:
     side = text.features if text.features in ("googlenet", "pixels") else None
     plan = Plan(features=options.metric_features, image_side=side)
     run = options.run or Path("runs") / f"release-{options.data}-{options.preset}"
+    deadline = None if options.max_minutes is None else time.monotonic() + 60 * options.max_minutes
     job = Release(
         text, gan, compared, style, STYLE_PRESETS[after], skip_thoughts, skip_gan, match,
         options.data, options.root, run,
-        options.out, plan, options.device, command, options.max_minutes,
+        options.out, plan, options.device, command, deadline,
     )  # fmt: skip
     return in_precision(job, options.precision) if options.precision else job, options.dry_run
 
@@ -283,7 +296,11 @@ def main(arguments: list[str] | None = None) -> None:
     if dry_run:
         encoder = dry_run_text_encoder(load_data(job.data, job.root, LOAD_SIZE), job.root, job.text, job.device)
         dry_run_gan(load_data(job.data, job.root, job.gan.load_size), encoder, job.gan, job.device)
-    elif release(job):
+        return
+    finished = release(job)
+    if job.deadline is not None:
+        pack_states(job.run)
+    if finished:
         print(f"Released into {job.out}; T2I_WEIGHTS={job.out} python app.py shows it.")
     else:
         print(f"Stopped; the same command goes on from {job.run}.")
