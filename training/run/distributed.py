@@ -1,8 +1,8 @@
 """Several processes, one training: torchrun --nproc-per-node=N -m training.gan ...
 
-All randomness is keyed by (seed, step), so every process knows the whole batch and takes its own
-rows of it. Batch norm and gradients are means over all processes, which thus hold equal weights.
-A single process skips all of it. Gradients are averaged here, not by DistributedDataParallel,
+All randomness is keyed by (seed, step, stream), so every process draws for the whole batch and takes its own
+rows of it (training/run/randomness.py). Batch norm and gradients are means over all processes, which
+thus hold equal weights. A single process skips all of it. Gradients are averaged here, not by DistributedDataParallel,
 which breaks where a module with batch norm runs several times before one backward pass.
 """
 

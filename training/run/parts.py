@@ -9,8 +9,9 @@ PART = 16 * 2**20  # bytes
 PATTERN = "*.part-[0-9][0-9][0-9]-of-[0-9][0-9][0-9]"
 
 
-def split_file(file: Path, size: int = PART) -> list[Path]:
-    """Put `NAME.part-001-of-012` and so on in a file's place, of at most `size` bytes each; a small one stays."""
+def split_file(file: Path, size: int | None = None) -> list[Path]:
+    """Put `NAME.part-001-of-012` and so on in a file's place, none larger than `size` or PART; a small one stays."""
+    size = size or PART
     count = -(-file.stat().st_size // size)
     if count <= 1:
         return [file]

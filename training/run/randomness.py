@@ -8,8 +8,8 @@ The host draws what chooses rows, and no more than that (`step_rng`, NumPy); wha
   may two kinds of GPU. So a run that moves to another goes on with noise of the same kind, not the same bits.
 - A run that stopped and went on, beside one that didn't: every bit of it, on the same kind of device, with as many
   threads or processes as before.
-- Processes that share a batch: each draws for the whole batch and takes its own rows (`rows`), so what a row is given
-  does not depend on how many they are. Weights then differ by the rounding of sums alone.
+- Processes that share a batch: each draws for the whole batch and takes its own rows, so what a row is given does not
+  depend on how many they are. Weights then differ by the rounding of sums alone.
 """
 
 import numpy as np
