@@ -13,8 +13,9 @@ from t2i.networks.text import CharCnnRnn
 from training import gan, match, release, skip_thoughts, style, text_encoder
 from training.gans import presets
 from training.run import precision
+from training.run.claim import claimed
 from training.run.precision import GAIN, bf16_gain, choose_precision, cpu_instructions
-from training.run.state import claim_folder, state_files, write_json
+from training.run.state import state_files, write_json
 from training.text.features import image_features
 
 CPU = torch.device("cpu")
@@ -173,7 +174,8 @@ def test_a_resumed_run_may_change_its_precision_and_remembers(few, encoder, tmp_
 def test_a_run_of_before_there_was_a_choice_goes_on_without_a_remark(tmp_path):
     write_json(tmp_path / "config.json", {"data": "oxford102", "lr": 2e-4})
     forced = choose_precision("fp32", CPU)
-    claim_folder(tmp_path, {"data": "oxford102", "lr": 2e-4} | forced.record(), match.FREE, forced.before())
+    with claimed(tmp_path, {"data": "oxford102", "lr": 2e-4} | forced.record(), match.FREE, forced.before(), 1):
+        pass
     assert "history" not in json.loads((tmp_path / "config.json").read_text())
 
 

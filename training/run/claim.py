@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from training.run.disk import check_folder
+from training.run.parts import join_parts
 from training.run.state import newest_images, newest_state, read_json, remove_leftovers, write_json
 
 CONFIG, LOCK = "config.json", ".lock"
@@ -26,11 +27,12 @@ def claimed(
 
     `config` tells all that the run is made of. Keys in `free` may change when it is resumed; what they
     were, and up to which image, is kept under `history`. `below` is a number of images that a run of this length
-    never sees. ValueError for a folder that another process is using, that holds another run or one that has seen
-    more. The lock ends with the process, however that ends.
+    never sees. States that came in parts become whole. ValueError for a folder that another process is using,
+    that holds another run or one that has seen more. The lock ends with the process, however that ends.
     """
     check_folder(folder)
     with locked(folder):
+        join_parts(folder)
         changed, old, history = compare(folder, config, free, defaults)
         newest = newest_state(folder)
         if newest and (seen := newest_images(folder)) >= below:

@@ -12,7 +12,6 @@ from torch import Tensor
 from tqdm import tqdm
 
 from training.run.distributed import any_process, average, is_first, launched
-from training.run.parts import join_parts
 from training.run.precision import Precision
 from training.run.state import load_state, save_state, write_text
 
@@ -62,13 +61,7 @@ def train(
     the first one alone ticks and writes.
     """
     batch = trainer.batch_size
-<<<<<<< HEAD
     trainer.images_seen = images = load_state(folder, trainer.parts, trainer.device)
-=======
-    if is_first():
-        join_parts(folder)
-    images = load_state(folder, trainer.parts, trainer.device)
->>>>>>> 5a70bec (README, EXPERIMENTS and tests follow: parts that travel, a budget for a release, what comes again where)
     if is_first():
         drop_later_stats(folder / "stats.jsonl", images)
     tqdm.write(f"Computes in {trainer.precision}.")
