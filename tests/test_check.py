@@ -7,13 +7,14 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.layouts import draw_coco, draw_cub, draw_oxford, draw_pairs, draw_table, rows_of, write
+from support.layouts import draw_coco, draw_cub, draw_oxford, draw_pack, draw_pairs, draw_table, rows_of, write
 
 from training.data import LAYOUTS
 from training.data.__main__ import main
 
 DRAW = {
     "oxford102": draw_oxford, "cub": draw_cub, "cub-cropped": draw_cub, "coco": draw_coco, "folder": draw_pairs,
+    "packed": draw_pack,
 }  # fmt: skip
 
 
@@ -42,6 +43,7 @@ def test_usable_sets_are_counted(check, tmp_path, name):
         "cub-cropped": ["trainval: 8 images, 16 captions, 4 classes"],
         "coco": ["all: 10 images, 20 captions, no classes", "train: 6 images, 12 captions, no classes"],
         "folder": ["all: 12 images, 24 captions, no classes", "captions an image: 2 (12 images)"],
+        "packed": ["test: 3 images, 6 captions, 2 classes", "packed from oxford102 at 16 pixels, without features"],
     }[name]  # fmt: skip
     assert status == 0 and ": usable\n" in told and "Problem" not in told
     for line in expected:

@@ -147,7 +147,7 @@ def evaluate(
     side = space if plan.image_side in (None, plan.features) else load_space(plan.image_side, device)
     config = synthesizer.config.model
     figures = {
-        "command": plan.command(data.name, model),
+        "command": plan.command(data.given_as, model),
         "model": synthesizer.name,
         "data": data.name,
         "split": plan.split,

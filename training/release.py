@@ -61,7 +61,7 @@ from training.skip_thoughts import check_finished as check_skip_thoughts
 from training.style import PRESETS as STYLE_PRESETS
 from training.style import StyleConfig, train_style
 from training.text.embeddings import load_trained_encoder
-from training.text.features import image_features
+from training.text.features import default_features, features_name, image_features
 from training.text_encoder import LOAD_SIZE, TextTrainConfig, dry_run_text_encoder, train_text_encoder
 from training.text_encoder import PRESETS as TEXT_PRESETS
 from training.text_encoder import check_finished as check_text_encoder
@@ -118,11 +118,11 @@ def release(job: Release) -> bool:
     if not skip_thoughts:
         return False
     facts = {
-        "data": job.data,
+        "data": data.name,
         "images_seen": trainer.images_seen,
         "epochs": job.gan.epochs,
         "captions": grid_captions(data),
-        "features": Path(job.text.features).name,
+        "features": features_name(job.text.features, job.root),
         "text_encoder": read_json(text_run / "metrics.json"),
         "style": style,
         "match": match,
@@ -235,7 +235,9 @@ def parse(arguments: list[str] | None) -> tuple[Release, bool]:
     parser.add_argument("--variant", choices=REED, help="default: the preset's")
     parser.add_argument("--epochs", type=int, help="epochs of the GAN (default: the preset's)")
     parser.add_argument(
-        "--features", help="image side of the text encoder: googlenet, pixels, captions or a safetensors file"
+        "--features",
+        help="image side of the text encoder: googlenet, pixels, captions, packed or a safetensors file (default: the "
+        "pack's, else the preset's)",
     )
     parser.add_argument("--metric-features", help=f"space of FID, KID, IS and distances: {SPACES}")
     parser.add_argument("--precision", help=PRECISION_HELP)
@@ -248,6 +250,7 @@ def parse(arguments: list[str] | None) -> tuple[Release, bool]:
     )
     options = parser.parse_args(arguments)
     text, gan = TEXT_PRESETS[options.preset], PRESETS[options.preset]
+    text = replace(text, features=default_features(text.features, options.data, options.root))
     compared = PRESETS["smoke" if options.preset == "smoke" else "small"]
     after = "smoke" if options.preset == "smoke" else "default"
     style = STYLE_PRESETS.get(options.preset, STYLE_PRESETS[after])

@@ -35,7 +35,7 @@ from training.run.randomness import step_rng
 from training.run.ranges import POSITIVE, check_ranges
 from training.run.state import write_json
 from training.text.embeddings import encode_indices
-from training.text.features import image_features
+from training.text.features import default_features, image_features
 
 FREE = ("epochs", "lr", "lr_decay", "tick_epochs", *PRECISION_KEYS)  # on resuming
 LOAD_SIZE = 76  # pixels are read only by the features that need no download
@@ -253,12 +253,14 @@ def main(arguments: list[str] | None = None) -> None:
     add_fields(
         parser,
         TextTrainConfig(),
-        features="googlenet, pixels, captions, or a safetensors file",
+        features="googlenet, pixels, captions, packed, or a safetensors file (default: the pack's, else the preset's)",
         epochs="length of the run",
         precision=PRECISION_HELP,
     )
     options = parser.parse_args(arguments)
-    config = apply_fields(PRESETS[options.preset], options)
+    preset = PRESETS[options.preset]
+    preset = replace(preset, features=default_features(preset.features, options.data, options.root))
+    config = apply_fields(preset, options)
     check_run(options)
     data = load_data(options.data, options.root, LOAD_SIZE)
     if options.dry_run:

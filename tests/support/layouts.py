@@ -8,6 +8,9 @@ import numpy as np
 from PIL import Image
 from scipy.io import savemat
 
+from training.data import load_data
+from training.data.packing import write_pack
+
 COLOURS = ("red", "orange", "yellow", "pink", "purple", "blue")
 
 
@@ -91,6 +94,12 @@ def draw_pairs(root: Path, count: int = 12) -> Path:
         draw(root / f"{k:02d}.png", colour)
         write(root / f"{k:02d}.txt", f"a {colour} wall, number {k}", f"wall {k} is painted {colour}")
     return root
+
+
+def draw_pack(file: Path) -> Path:
+    """The set of `draw_oxford` as a pack."""
+    write_pack(load_data("oxford102", draw_oxford(file.with_name("oxford102")), 16), file, 75)
+    return file
 
 
 def draw_table(root: Path, rows: list[dict], kind: str = "jsonl") -> Path:

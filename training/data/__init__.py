@@ -6,6 +6,7 @@ oxford102            flowers (training/data/oxford.py)
 cub, cub-cropped     birds, as whole photographs or cut to their bounding boxes (training/data/cub.py)
 coco                 everyday scenes, no classes (training/data/coco.py)
 folder               your own pictures and captions (training/data/folder.py)
+packed               any of them in one file (training/data/packed.py)
 synthetic            drawn by us, no root (training/data/synthetic.py)
 """
 
@@ -16,19 +17,18 @@ from pathlib import Path
 
 import numpy as np
 
-from training.data import coco, cub, folder, oxford
+from training.data import coco, cub, folder, oxford, packed
 from training.data.cache import cache_folder, fingerprint, stored_array
 from training.data.captioned import CaptionedImages
 from training.data.contents import digest, files_key
 from training.data.listing import Layout, Listing
 from training.data.pixels import decode
 from training.data.synthetic import draw_synthetic
-from training.run.disk import reserve
 from training.run.distributed import is_first
 
 LAYOUTS: dict[str, Layout] = {
     "oxford102": oxford.LAYOUT, "cub": cub.LAYOUT, "cub-cropped": cub.CROPPED, "coco": coco.LAYOUT,
-    "folder": folder.LAYOUT,
+    "folder": folder.LAYOUT, "packed": packed.LAYOUT,
 }  # fmt: skip
 DATASETS = (*LAYOUTS, "synthetic")
 
@@ -49,21 +49,15 @@ def load_data(name: str, root: str | Path | None, load_size: int, cache: Path | 
         raise ValueError(listing.problems[0] + others)
     if listing.remarks and is_first():
         tell(f"{name}: {' '.join(listing.remarks)}")
+    if name == "packed":
+        return packed.load_pack(listing, load_size, cache or cache_folder())
     entries = listing.entries
     key, boxes = files_key(listing), [e.box for e in entries if e.box]
     cache, shape = cache or cache_folder(), (len(entries), load_size, load_size, 3)
-
-    def decoded(file: Path) -> None:
-        out = np.lib.format.open_memmap(file, "w+", np.uint8, shape)  # larger sets than memory
-        with file.open("r+b") as stream:
-            reserve(stream, out.offset, out.offset + out.nbytes)
-        decode(entries, out)
-        out.flush()
-
     pixels = cache / f"{name}-{load_size}-{fingerprint([key, *boxes])}.npy"
     return CaptionedImages(
         name=name,
-        images=stored_array(pixels, decoded, shape),
+        images=stored_array(pixels, lambda out: decode(entries, out), shape),
         labels=np.array([e.label for e in entries]),
         captions=tuple(e.captions for e in entries),
         ids=np.array([e.id for e in entries]),
@@ -84,9 +78,9 @@ def list_data(name: str, root: str | Path | None) -> Listing:
     if name not in LAYOUTS:
         raise ValueError(f"There is no data set {name!r}; choose one of {', '.join(DATASETS)}.")
     layout = LAYOUTS[name]
-    if root is None or not Path(root).is_dir():
-        where = f"Tell where {layout.title} lies" if root is None else f"There is no folder {root}"
-        raise ValueError(f"{where}: --root FOLDER, with {layout.holds} ({layout.source}).")
+    if root is None or not layout.is_at(Path(root)):
+        where = f"Tell where {layout.title} lies" if root is None else f"There is no {layout.place} {root}"
+        raise ValueError(f"{where}: --root {layout.place.upper()}, with {layout.holds} ({layout.source}).")
     listing = layout.read(Path(root))
     empty = [split for split in listing.splits if not listing.entries_of(split)]
     if empty and not listing.problems:

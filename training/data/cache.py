@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from training.run.disk import check_folder
+from training.run.disk import check_folder, reserve
 from training.run.state import atomic, remove_leftovers
 
 
@@ -34,12 +34,16 @@ def cached_array(path: Path, make: Callable[[], np.ndarray]) -> np.ndarray:
     return np.load(path, mmap_mode="r")
 
 
-def stored_array(path: Path, write: Callable[[Path], None], shape: tuple[int, ...]) -> np.ndarray:
-    """As `cached_array`, for bytes of this shape that `write` puts into a file by itself."""
+def stored_array(path: Path, fill: Callable[[np.ndarray], None], shape: tuple[int, ...]) -> np.ndarray:
+    """As `cached_array`, for bytes of this shape, which `fill` writes into a memory map: larger sets than memory."""
     if (found := _stored(path, shape)) is not None:
         return found
     with making(path), atomic(path, int(np.prod(shape))) as file:
-        write(file)
+        out = np.lib.format.open_memmap(file, "w+", np.uint8, shape)
+        with file.open("r+b") as stream:
+            reserve(stream, out.offset, out.offset + out.nbytes)
+        fill(out)
+        out.flush()
     return np.load(path, mmap_mode="r")
 
 

@@ -15,7 +15,8 @@ class CaptionedImages:
 
     `images` is uint8 (N, L, L, 3), `labels` int64 (N,), `captions` one tuple of strings an image,
     `ids` int64 (N,) the numbers under which precomputed image features are stored. `splits` maps
-    a split's name to its classes; `fingerprint` changes with what is in the files behind the set.
+    a split's name to its classes; `fingerprint` changes with what is in the files behind the set. `packed` tells
+    that they come from a pack of the set `name`.
     """
 
     name: str
@@ -26,9 +27,15 @@ class CaptionedImages:
     splits: dict[str, tuple[int, ...]]
     class_names: dict[int, str] = field(default_factory=dict)
     fingerprint: str = ""
+    packed: bool = False
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @property
+    def given_as(self) -> str:
+        """What `--data` calls the set as it lies there."""
+        return "packed" if self.packed else self.name
 
     @property
     def classless(self) -> bool:

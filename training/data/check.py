@@ -15,10 +15,10 @@ def check(name: str, root: Path) -> bool:
     """Print a line for everything that is missing or broken and for what is there; whether the set is usable."""
     layout = LAYOUTS[name]
     try:
-        if not root.is_dir():
-            raise ValueError(f"There is no folder {root}.")
+        if not layout.is_at(root):
+            raise ValueError(f"There is no {layout.place} {root}.")
         listing = list_data(name, root)
-        problems = [*listing.problems, *unreadable(listing.entries)]
+        problems = [*listing.problems, *(() if layout.place == "file" else unreadable(listing.entries))]
         lines = describe(listing)
     except ValueError as error:
         problems, lines = [str(error)], []

@@ -1,6 +1,6 @@
 """A data set before its pixels are read: which image has which captions, class and split.
 
-The readers of layouts (oxford.py, cub.py, coco.py, folder.py) make listings. What is wrong with
+The readers of layouts (oxford.py, cub.py, coco.py, folder.py, packed.py) make listings. What is wrong with
 single images goes into `problems`, and the image is left out, so that one look finds all of it.
 """
 
@@ -53,12 +53,18 @@ class Listing:
 
 @dataclass(frozen=True)
 class Layout:
-    """How a kind of set lies in its folder: `holds` lists the parts, `source` tells where to obtain them."""
+    """How a kind of set lies in its folder, or in its file if that is its `place`: `holds` lists the parts, `source`
+    tells where to obtain them."""
 
     title: str
     holds: str
     source: str
     read: Callable[[Path], Listing]
+    place: str = "folder"
+
+    def is_at(self, root: Path) -> bool:
+        """Whether there is such a place, whatever it holds."""
+        return root.is_file() if self.place == "file" else root.is_dir()
 
 
 def demand(folder: Path, *parts: str) -> None:

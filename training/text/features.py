@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from t2i.hub import given_path
 from training.data import CaptionedImages, load_data
 from training.data.cache import cache_folder, cached_array, fingerprint
+from training.data.packed import packed_features, stored_features
 
 SIDE, CROP = 256, 224
 
@@ -20,8 +20,8 @@ def image_features(source: str, data: CaptionedImages, root: Path | None, device
 
     `source` is "googlenet" (torchvision's, pretrained on ImageNet; downloaded once), "pixels"
     (random features of colour layout, for trying the scripts with no download), a safetensors
-    file with `image_id` (M,) and `features` (M, views, D), or "captions": None, since another caption
-    stands in for the image.
+    file with `image_id` (M,) and `features` (M, views, D) or a pack with them, "packed" (those of the pack
+    that the set is from), or "captions": None, since another caption stands in for the image.
     """
     if source == "captions":
         return None
@@ -30,21 +30,21 @@ def image_features(source: str, data: CaptionedImages, root: Path | None, device
         return torch.from_numpy(cached_array(file, lambda: _googlenet_features(data, root, device)).copy())
     if source == "pixels":
         return _pixel_features(data)
-    return _stored_features(given_path(source), data)
+    if source == "packed" and not data.packed:
+        raise ValueError(f'The features "packed" lie in a pack, and {data.name} is none; give googlenet or a file.')
+    return stored_features(root if source == "packed" else given_path(source), data.ids).float()
 
 
-def _stored_features(file: Path, data: CaptionedImages) -> Tensor:
-    try:
-        with safe_open(file, "pt") as stored:
-            ids, features = stored.get_tensor("image_id").numpy(), stored.get_tensor("features")
-    except (OSError, SafetensorError) as error:
-        raise ValueError(f"{file} holds no image_id and features ({error}); give googlenet or such a file.") from error
-    order = np.argsort(ids)
-    rows = order[np.searchsorted(ids, data.ids, sorter=order).clip(max=len(ids) - 1)]
-    missing = data.ids[ids[rows] != data.ids]
-    if len(missing):
-        raise ValueError(f"{file} has no features of image {missing[0]} and {len(missing) - 1} others; make it anew.")
-    return features[torch.from_numpy(rows)].float()
+def default_features(source: str, data: str, root: Path | None) -> str:
+    """The image side of a preset, or "packed" where the set is a pack that brings features; captions stay captions."""
+    if data == "packed" and source != "captions" and root is not None and packed_features(root):
+        return "packed"
+    return source
+
+
+def features_name(source: str, root: Path | None) -> str:
+    """What a model card calls the image side: of a file its name alone, of a pack that of the file it was made with."""
+    return str(packed_features(root)) if source == "packed" else Path(source).name
 
 
 def _pixel_features(data: CaptionedImages) -> Tensor:
@@ -77,8 +77,8 @@ def googlenet_trunk(weights: str | None = "IMAGENET1K_V1") -> nn.Module:
 
 @torch.inference_mode()
 def _googlenet_features(data: CaptionedImages, root: Path | None, device: str) -> np.ndarray:
+    images = load_data(data.given_as, root, SIDE)
     trunk = googlenet_trunk().to(device)
-    images = load_data(data.name, root, SIDE)
     rows = {int(k): row for row, k in enumerate(images.ids)}
     order = np.array([rows[int(k)] for k in data.ids])
     out = []
