@@ -67,9 +67,15 @@ def test_of_images_without_classes_a_thousand_are_measured_on(synthetic):
     assert many.classless and many.unseen("test").labels.tolist() == list(range(0, 3000, 3))
 
 
-def test_synthetic_flowers_are_the_same_every_time(synthetic):
-    again = load_data("synthetic", None, 76)
-    assert (again.images == synthetic.images).all() and again.captions == synthetic.captions
+def test_synthetic_flowers_are_the_same_every_time():
+    first, again = (draw_synthetic.__wrapped__(16, images_per_class=1) for _ in range(2))
+    assert (again.images == first.images).all() and again.captions == first.captions
+
+
+def test_synthetic_flowers_are_drawn_once_and_stay_as_they_are(synthetic):
+    assert load_data("synthetic", None, 76).images is synthetic.images
+    with pytest.raises(ValueError, match="read-only"):
+        synthetic.images[0] = 0
 
 
 def test_folders_with_equal_names_and_sizes_have_pictures_of_their_own(tmp_path):

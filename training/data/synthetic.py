@@ -5,6 +5,7 @@ vary within it. The same `seed` draws the same set.
 """
 
 import math
+from functools import lru_cache
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -27,10 +28,13 @@ GRAMMAR = (
     "this {petal} flower has {count} petals",
 )
 OVERSAMPLING = 3
+ROUND = np.linspace(0, 2 * math.pi, 24)  # along a petal's outline
+LENGTH, WIDTH = 0.5 - 0.5 * np.cos(ROUND), np.sin(ROUND)
 
 
+@lru_cache(maxsize=8)  # the stages of a release ask again and again
 def draw_synthetic(load_size: int = 76, images_per_class: int = 12, seed: int = 0) -> CaptionedImages:
-    """42 classes, of which 8 are test classes and 8 more validation classes."""
+    """42 classes, of which 8 are test classes and 8 more validation classes; drawn once, its pixels are read-only."""
     rng = np.random.default_rng(seed)
     kinds = [(colour, count) for colour in PETALS for count in COUNTS]
     images, labels, captions = [], [], []
@@ -42,11 +46,13 @@ def draw_synthetic(load_size: int = 76, images_per_class: int = 12, seed: int = 
             words = {"petal": petal, "count": COUNTS[count], "centre": centre, "ground": ground}
             captions.append(tuple(line.format(**words) for line in GRAMMAR))
             labels.append(label)
+    pixels = np.stack(images)
+    pixels.flags.writeable = False
     order = [int(k) + 1 for k in np.random.default_rng(seed + 1).permutation(len(kinds))]
     test, val, train = order[:8], order[8:16], order[16:]
     return CaptionedImages(
         name="synthetic",
-        images=np.stack(images),
+        images=pixels,
         labels=np.array(labels),
         captions=tuple(captions),
         ids=np.arange(1, len(labels) + 1),
@@ -71,14 +77,13 @@ def _draw(rng, size: int, petal, count: int, centre, ground) -> np.ndarray:
     for k in range(count):
         angle = turn + 2 * math.pi * k / count
         along, across = np.array([math.cos(angle), math.sin(angle)]), np.array([-math.sin(angle), math.cos(angle)])
-        t = np.linspace(0, 2 * math.pi, 24)
-        outline = middle + np.outer(reach * (0.5 - 0.5 * np.cos(t)), along) + np.outer(width * np.sin(t) / 1.6, across)
-        pen.polygon([tuple(p) for p in outline], fill=_vary(rng, tone, 8), outline=_vary(rng, tone, 0, 0.75))
+        outline = middle + np.outer(reach * LENGTH, along) + np.outer(width * WIDTH / 1.6, across)
+        pen.polygon(outline.ravel().tolist(), fill=_vary(rng, tone, 8), outline=_vary(rng, tone, 0, 0.75))
     r = reach * rng.uniform(0.18, 0.28)
     pen.ellipse([*(middle - r), *(middle + r)], fill=_vary(rng, centre, 12))
     return np.asarray(image.resize((size, size), Image.Resampling.LANCZOS))
 
 
 def _vary(rng, colour, spread: int, scale: float = 1.0) -> tuple[int, ...]:
-    shift = rng.integers(-spread, spread + 1, 3)
-    return tuple(int(np.clip(c * scale + d, 0, 255)) for c, d in zip(colour, shift))
+    shift = rng.integers(-spread, spread + 1, 3).tolist()
+    return tuple(int(min(max(c * scale + d, 0), 255)) for c, d in zip(colour, shift))
