@@ -74,7 +74,7 @@ PRESETS = {
     "default": StyleConfig(),
     "modern": StyleConfig(images=180_000),
     "gpu": StyleConfig(images=400_000, batch_size=256, lr=2e-3, tick_images=100_000),
-    "smoke": StyleConfig(images=1280, batch_size=32, tick_images=640),
+    "smoke": StyleConfig(images=320, batch_size=32, tick_images=160),
 }
 
 

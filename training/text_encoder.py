@@ -46,11 +46,13 @@ OPTIMIZERS = {"rmsprop": torch.optim.RMSprop, "adam": torch.optim.Adam}
 @dataclass(frozen=True)
 class TextTrainConfig:
     """An epoch is (number of training classes) batches, as in the authors' code; without classes, as many as
-    show each image once."""
+    show each image once. The sizes of the network are theirs."""
 
     features: str = "googlenet"
     split: str = "trainval"
     recurrence: str = "relu"
+    first_channels: int = 384
+    channels: int = 512
     epochs: int = 200
     batch_size: int = 40
     optimizer: str = "rmsprop"
@@ -78,7 +80,7 @@ PRESETS = {
     "cpu": TextTrainConfig(epochs=130),
     "modern": TextTrainConfig(epochs=130),
     "gpu": TextTrainConfig(tick_epochs=20),  # a batch has a caption of each of 40 classes, and there are 82
-    "smoke": TextTrainConfig(features="pixels", epochs=2, tick_epochs=1),
+    "smoke": TextTrainConfig(features="pixels", first_channels=64, channels=64, epochs=2, tick_epochs=1),
 }
 
 
@@ -98,7 +100,7 @@ class TextEncoderTrainer(Trainer):
             kind = "class" if features is not None else "class with two captions of an image"
             raise ValueError(f"The {config.split} split has {self.batch_size} {kind}; the text encoder needs two.")
         torch.manual_seed(config.seed)
-        sizes = TextEncoderConfig(recurrence=config.recurrence)
+        sizes = TextEncoderConfig(config.recurrence, config.first_channels, config.channels)
         if features is not None:
             sizes = replace(sizes, text_size=features.shape[-1])
         self.model = CharCnnRnn(sizes).to(device)
