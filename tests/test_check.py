@@ -2,11 +2,10 @@
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from support.forked import run_python
 from support.layouts import draw_coco, draw_cub, draw_oxford, draw_pack, draw_pairs, draw_table, rows_of, write
 
 from training.data import LAYOUTS
@@ -105,8 +104,7 @@ def test_names_that_are_not_utf_8_are_shown_with_escapes(check, tmp_path):
 
 def test_the_command_runs(tmp_path):
     (tmp_path / "metadata.jsonl").write_text(json.dumps({"file_name": "a.png"}))
-    command = [sys.executable, "-m", "training.data", "check", "--data", "folder", "--root", str(tmp_path)]
-    ran = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parent.parent, timeout=120)
+    ran = run_python("-m", "training.data", "check", "--data", "folder", "--root", tmp_path)
     assert ran.returncode == 1 and "has no text or caption" in ran.stdout and not ran.stderr
 
 

@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 import torch
-from support.forked import started_from
+from support.forked import warm_context
 
 from training.run.claim import CONFIG, claimed, compare
 from training.run.state import atomic, save_state
@@ -71,11 +71,11 @@ def hold(folder, ready) -> None:
 
 
 def test_a_second_start_is_refused_until_the_first_is_dead(tmp_path):
-    context = started_from("training.run.claim")
+    context = warm_context()
     ready = context.Event()
     first = context.Process(target=hold, args=(tmp_path, ready))
     first.start()
-    assert ready.wait(60)
+    assert ready.wait(600)
     try:
         with pytest.raises(ValueError, match=f"is in use by process {first.pid};"):
             claim(tmp_path)

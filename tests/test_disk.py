@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from support.forked import started_from
+from support.forked import warm_context
 from support.layouts import draw_pairs
 
 from training import (
@@ -69,7 +69,7 @@ def decode_there(root, cache, told) -> None:
 
 
 def test_a_disk_that_fills_up_while_pixels_are_decoded_is_told(small_disk, tmp_path):
-    context = started_from("training.data")  # a fault of the memory would end the process
+    context = warm_context()  # a fault of the memory would end the process
     told = context.SimpleQueue()
     process = context.Process(target=decode_there, args=(draw_pairs(tmp_path / "set"), small_disk, told))
     process.start()

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 import torch.distributed as dist
+from support.forked import start_python
 from support.ranks import CONFIGS, after_three_steps, untrained_encoder
 from support.resuming import same
 
@@ -51,6 +53,20 @@ def told(process: subprocess.Popen, status: int = 0) -> str:
     return output
 
 
+def together(*line: object) -> str:
+    """What two processes print that share a run as those of torchrun do, without its waits for imports."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    values = {"WORLD_SIZE": "2", "GROUP_WORLD_SIZE": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    ranks = [
+        start_python("-m", *line, env=os.environ | values | {"RANK": rank, "LOCAL_RANK": rank}) for rank in ("0", "1")
+    ]
+    ended = [rank.ended() for rank in ranks]
+    assert [rank.returncode for rank in ended] == [0, 0], [rank.stderr for rank in ended]
+    return "".join(rank.stdout for rank in ended)
+
+
 @pytest.fixture(scope="module")
 def encoder(tmp_path_factory) -> Path:
     """An untrained text encoder, as a run of training.text_encoder leaves it."""
@@ -63,14 +79,14 @@ def encoder(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def gan_run(encoder):
-    """Start the same run of training.gan, by two processes, in a folder."""
-    return lambda out, **more: started("-m", "training.gan", *RUN, "--text-encoder", encoder, "--out", out, **more)
+    """The line after `python -m` of the same run of training.gan in a folder."""
+    return lambda out: ("training.gan", *RUN, "--text-encoder", encoder, "--out", out)
 
 
 @pytest.fixture(scope="module")
 def undisturbed(gan_run, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("runs") / "undisturbed"
-    assert "Snapshot written" in told(gan_run(out))
+    assert "Snapshot written" in together(*gan_run(out))
     return out
 
 
@@ -95,7 +111,7 @@ def wait_for_a_state(folder: Path) -> None:
 @pytest.fixture(scope="module")
 def ranks(tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("ranks")
-    told(started("-m", "support.ranks", out))
+    together("support.ranks", out)
     return out
 
 
@@ -118,17 +134,17 @@ def test_only_one_process_writes_and_prints(undisturbed):
 
 
 def test_sigterm_to_one_process_stops_all_and_the_same_command_goes_on(gan_run, undisturbed, tmp_path):
-    launcher = gan_run(tmp_path)
+    launcher = started("-m", *gan_run(tmp_path))
     wait_for_a_state(tmp_path)
     os.kill(process_of_rank(launcher, 1), signal.SIGTERM)
     assert told(launcher).count("the same command goes on") == 1
     assert 96 <= int(state_files(tmp_path)[-1].stem[6:]) < LAST
-    assert told(gan_run(tmp_path)).count("From image") == 1
+    assert together(*gan_run(tmp_path)).count("From image") == 1
     assert same(final_parts(tmp_path), final_parts(undisturbed))
 
 
 def test_torchrun_goes_on_after_a_process_was_killed(gan_run, undisturbed, tmp_path):
-    launcher = gan_run(tmp_path, restarts=3)
+    launcher = started("-m", *gan_run(tmp_path), restarts=3)
     wait_for_a_state(tmp_path)
     os.kill(process_of_rank(launcher, 1), signal.SIGKILL)
     assert told(launcher).count("From image") == 2

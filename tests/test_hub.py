@@ -2,11 +2,10 @@
 
 import os
 import shutil
-import subprocess
-import sys
 
 import pytest
 from support.app_server import PHOTO
+from support.forked import run_python
 from support.hub_server import Fault, HubServer
 
 from t2i import hub as t2i_hub
@@ -54,9 +53,8 @@ def changed(snapshot, folder, **files):
 
 def pull(endpoint, cache, *arguments, code=CODE, **more):
     """What a new process prints that loads weights by these arguments of `from_pretrained`."""
-    own = {"HF_ENDPOINT": endpoint, "HF_HOME": str(cache), "HF_HUB_DISABLE_XET": "1", "PYTHONHASHSEED": "0"}
-    command = [sys.executable, "-c", code, *arguments]
-    run = subprocess.run(command, capture_output=True, text=True, env=os.environ | own | more, timeout=60)
+    own = {"HF_ENDPOINT": endpoint, "HF_HOME": str(cache), "HF_HUB_DISABLE_XET": "1"}
+    run = run_python("-c", code, *arguments, env=os.environ | own | more)
     assert run.returncode == 0, run.stderr
     return run.stdout.strip()
 

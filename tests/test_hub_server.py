@@ -1,12 +1,11 @@
 """The Hub's stand-in keeps to what the real client needs where the tests of pulling and publishing do not look."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import httpx
 import pytest
+from support.forked import run_python
 from support.hub_server import Fault, HubServer
 
 MEGABYTE = 1 << 20
@@ -40,8 +39,9 @@ def hub(tmp_path):
 
 def run(hub: HubServer, folder: Path, code: str, *arguments: str) -> str:
     own = {"HF_ENDPOINT": hub.endpoint, "HF_HOME": str(folder / "hf"), "HF_HUB_DISABLE_XET": "1", "HF_TOKEN": "hf_us"}
-    command = [sys.executable, "-c", code, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, env=os.environ | own, timeout=60, check=True).stdout
+    ran = run_python("-c", code, *arguments, env=os.environ | own)
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
 
 
 def test_a_broken_download_goes_on_where_it_stopped(hub, tmp_path):

@@ -1,7 +1,6 @@
 """kill -9, again and again: the same command goes on, loses nothing and ends with the same weights."""
 
 import json
-import multiprocessing
 import os
 import time
 from dataclasses import asdict
@@ -11,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from support.forked import fork
 from support.ranks import untrained_encoder
 from support.resuming import same
 
@@ -36,19 +36,11 @@ def train(arguments: list[str]) -> None:
 
 @pytest.fixture(scope="module")
 def start(tmp_path_factory):
-    """Start the run in a folder, forked off a process that has imported torch."""
+    """Start the run in a folder."""
     encoder = tmp_path_factory.mktemp("encoder")
     save_network(untrained_encoder(), encoder / TEXT_ENCODER)
     write_json(encoder / "text_encoder.json", asdict(untrained_encoder().config))
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["training.gan"])
-
-    def start(out: Path):
-        process = context.Process(target=train, args=([*RUN, f"--text-encoder={encoder}", f"--out={out}"],))
-        process.start()
-        return process
-
-    return start
+    return lambda out: fork(train, [*RUN, f"--text-encoder={encoder}", f"--out={out}"])
 
 
 def wait_until(condition, process) -> None:

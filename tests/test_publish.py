@@ -4,10 +4,9 @@ import hashlib
 import os
 import shutil
 import socket
-import subprocess
-import sys
 from io import BytesIO
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import httpx
 import pytest
@@ -18,6 +17,7 @@ from huggingface_hub.utils import close_session
 from PIL import Image
 from safetensors.torch import save_file
 from support.app_server import CAPTION, start
+from support.forked import run_python
 from support.hub_server import Fault, HubServer
 
 from t2i import Synthesizer
@@ -96,17 +96,14 @@ def reach(monkeypatch, endpoint: str, home: Path) -> None:
     close_session()
 
 
-def command(more: dict[str, str], *arguments: object) -> subprocess.CompletedProcess:
-    line = [sys.executable, "-m", "training.publish", *map(str, arguments)]
-    values = os.environ | {"HF_HUB_DISABLE_XET": "1"} | more
-    return subprocess.run(line, capture_output=True, text=True, env=values, cwd=ROOT, timeout=120)
+def command(more: dict[str, str], *arguments: object) -> CompletedProcess:
+    return run_python("-m", "training.publish", *arguments, env=os.environ | {"HF_HUB_DISABLE_XET": "1"} | more)
 
 
 def draw(server: HubServer, home: Path, **more: str) -> list[str]:
     """The pixels that a new process draws with the model it pulls."""
     values = os.environ | {"HF_ENDPOINT": server.endpoint, "HF_HOME": str(home), "HF_HUB_DISABLE_XET": "1"} | more
-    line = [sys.executable, "-c", DRAW, REPO, server.commit(REPO)]
-    done = subprocess.run(line, capture_output=True, text=True, env=values, cwd=ROOT, timeout=120)
+    done = run_python("-c", DRAW, REPO, server.commit(REPO), env=values)
     assert done.returncode == 0, done.stderr
     return done.stdout.split()
 

@@ -2,11 +2,9 @@
 
 import os
 import shutil
-import subprocess
-import sys
 
 import pytest
-from support.app_server import ROOT
+from support.forked import run_python
 from support.hub_server import Fault, HubServer
 
 from t2i.serving.shelf import Shelf
@@ -49,9 +47,8 @@ def run(hub, snapshot, tmp_path):
         temporary = tmp_path / "temporary"
         temporary.mkdir(exist_ok=True)
         own = {"HF_ENDPOINT": hub.endpoint, "HF_HOME": str(tmp_path / "hf"), "TMPDIR": str(temporary)}
-        command = [sys.executable, "-c", START + lines, str(snapshot), *["strangers"] * strangers]
         environment = os.environ | own | {"HF_HUB_DISABLE_XET": "1"} | more
-        ran = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=ROOT, timeout=120)
+        ran = run_python("-c", START + lines, snapshot, *["strangers"] * strangers, env=environment)
         assert ran.returncode == 0, ran.stderr
         return ran.stdout.strip().splitlines()
 

@@ -4,13 +4,11 @@ import dataclasses
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pytest
 import torch
+from support.forked import run_python, start_python
 from support.resuming import check_resumed_equals_straight
 
 from t2i import Synthesizer
@@ -167,11 +165,6 @@ def test_only_the_newest_states_are_kept_and_half_written_ones_ignored(tmp_path)
     assert load_state(tmp_path, part, CPU) == 1_000_000_000
 
 
-def run(module: str, *arguments, **more):
-    command = [sys.executable, "-m", f"training.{module}", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=600, **more)
-
-
 def test_a_run_with_other_settings_is_not_overwritten(few, encoder, tmp_path):
     gan.train_gan(few, encoder, SMOKE, tmp_path, max_minutes=0)
     with pytest.raises(ValueError, match="another captions_per_image, variant"):
@@ -202,40 +195,31 @@ def test_what_changed_in_a_run_is_kept(few, encoder, tmp_path):
 
 def test_sigterm_saves_a_state_and_the_same_command_goes_on(tmp_path, encoder):
     out = tmp_path / "text"
-    command = [sys.executable, "-m", "training.text_encoder", "--data", "synthetic", "--preset", "smoke"]
-    command += ["--epochs", "2", "--out", str(out)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    deadline = time.monotonic() + 120
-    while not (out / "config.json").exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    time.sleep(1)
-    process.send_signal(signal.SIGTERM)
-    told = process.communicate(timeout=60)[0]
-    assert process.returncode == 0 and "the same command goes on" in told
-    assert len(state_files(out)) == 1
-    again = subprocess.run(command, capture_output=True, text=True, timeout=300)
-    assert again.returncode == 0 and (out / "text_encoder.safetensors").exists()
+    command = ["-m", "training.text_encoder", "--data", "synthetic", "--preset", "smoke", "--epochs", "6", "--out", out]
+    first = start_python(*command)
+    while not state_files(out):
+        assert first.process.is_alive()
+        time.sleep(0.01)
+    os.kill(first.process.pid, signal.SIGTERM)
+    told = first.ended()
+    assert told.returncode == 0 and "the same command goes on" in told.stdout
+    assert not (out / "text_encoder.safetensors").exists()
+    assert run_python(*command).returncode == 0 and (out / "text_encoder.safetensors").exists()
 
 
 @pytest.mark.parametrize("module", ["text_encoder", "skip_thoughts", "release"])
-def test_dry_runs_end_soon_and_write_nothing(tmp_path, module):
-    start = time.monotonic()
-    ran = run(
-        module, "--data", "synthetic", "--preset", "smoke", "--out", tmp_path / "out", "--dry-run", cwd=release_root()
-    )
+def test_dry_runs_write_nothing(tmp_path, module):
+    command = ["-m", f"training.{module}", "--data", "synthetic", "--preset", "smoke", "--out", tmp_path / "out"]
+    ran = run_python(*command, "--dry-run")
     assert ran.returncode == 0, ran.stderr
-    assert time.monotonic() - start < 30
     assert not (tmp_path / "out").exists()
 
 
-def release_root() -> Path:
-    return Path(release.__file__).parent.parent
-
-
-def test_one_command_goes_from_data_to_weights(tmp_path):
-    arguments = ["--data", "synthetic", "--preset", "smoke", "--run", tmp_path / "run", "-o", tmp_path / "weights"]
-    first = run("release", *arguments, "--epochs", 1, cwd=release_root())
-    assert first.returncode == 0, first.stderr
+def test_one_command_goes_from_data_to_weights(tmp_path, capsys):
+    arguments = ["--data", "synthetic", "--preset", "smoke", "--epochs", "1"]
+    arguments += ["--run", str(tmp_path / "run"), "-o", str(tmp_path / "weights")]
+    release.main(arguments)
+    assert "images_per_second" in capsys.readouterr().out
     synthesizer = Synthesizer.from_pretrained(tmp_path / "weights")
     assert synthesizer.generate(synthesizer.examples[0], 1)[0].size == (64, 64)
     evaluation = json.loads((tmp_path / "weights" / "evaluation.json").read_text())["evaluation"]
@@ -250,9 +234,8 @@ def test_one_command_goes_from_data_to_weights(tmp_path):
     assert isinstance(synthesizer.variants["skip-thought"].config.text_encoder, SkipThoughtConfig)
 
     # finished stages are not trained again, and the same weights come out
-    again = run("release", *arguments, "--epochs", 1, cwd=release_root())
-    assert again.returncode == 0, again.stderr
-    assert "images_per_second" not in again.stdout
+    release.main(arguments)
+    assert "images_per_second" not in capsys.readouterr().out
     assert Synthesizer.from_pretrained(tmp_path / "weights").name == synthesizer.name
 
 
