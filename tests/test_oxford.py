@@ -2,7 +2,7 @@ import pytest
 from PIL import Image
 from support.layouts import draw, draw_oxford
 
-from training.data import load_data
+from training.data import list_data, load_data
 
 
 @pytest.fixture
@@ -96,8 +96,8 @@ def test_captions_become_what_a_keyboard_can_type(layout):
 
 
 def test_the_real_photographs_have_their_published_split(oxford_root):
-    data = load_data("oxford102", oxford_root, 64)
-    assert len(data.splits["trainval"]) == 82 and len(data.splits["test"]) == 20
-    assert len(data.splits["train"]) == 62 and len(data.splits["val"]) == 20
-    assert all(9 <= len(captions) <= 10 for captions in data.captions)
-    assert len(data.split("trainval")) == 7034
+    listing = list_data("oxford102", oxford_root)
+    assert len(listing.splits["trainval"]) == 82 and len(listing.splits["test"]) == 20
+    assert len(listing.splits["train"]) == 62 and len(listing.splits["val"]) == 20
+    assert all(9 <= len(entry.captions) <= 10 for entry in listing.entries)
+    assert len(listing.entries_of("trainval")) == 7034

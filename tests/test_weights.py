@@ -1,6 +1,7 @@
 """The bundled weights: they load, they draw different flowers, and the colour follows the caption."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from t2i import Synthesizer
 from t2i.config import VARIANTS
 from t2i.snapshot import load_style_encoder, read_config
 from training import match
-from training.data import load_data
+from training.data import CaptionedImages, list_data, load_data
 from training.disentangle import verify
 from training.measure.colour import COLOURS, background_colour, colour_fidelity
 from training.style import StyleConfig, build_trainer
@@ -22,6 +23,26 @@ WEIGHTS = Path(__file__).resolve().parent.parent / "weights"
 @pytest.fixture(scope="module")
 def bundled():
     return Synthesizer.from_pretrained()
+
+
+@pytest.fixture(scope="module")
+def photographs(oxford_root, tmp_path_factory) -> CaptionedImages:
+    """The real photographs of all test classes, a part of the others, in the size of the bundled model."""
+    folder = tmp_path_factory.mktemp("oxford102")
+    for path in oxford_root.iterdir():
+        if path.name != "jpg":
+            (folder / path.name).symlink_to(path.resolve())
+    (folder / "jpg").mkdir()
+    listing = list_data("oxford102", oxford_root)
+    for entry in (*listing.entries_of("test"), *listing.entries_of("trainval")[::6]):
+        (folder / "jpg" / entry.file.name).symlink_to(entry.file.resolve())
+    return load_data("oxford102", folder, 64)
+
+
+@pytest.fixture(scope="module")
+def captioned_once(photographs) -> CaptionedImages:
+    """The same with one caption each, as the bundled encoder reads but hundreds a second."""
+    return replace(photographs, captions=tuple(captions[:1] for captions in photographs.captions))
 
 
 def test_the_default_model_is_the_bundled_one(bundled):
@@ -69,8 +90,8 @@ def test_the_card_states_what_was_measured():
         assert word in card
 
 
-def test_colour_fidelity_on_the_real_photographs(bundled, oxford_root):
-    figures = colour_fidelity(bundled, load_data("oxford102", oxford_root, 64))
+def test_colour_fidelity_on_the_real_photographs(bundled, photographs):
+    figures = colour_fidelity(bundled, photographs)
     assert figures["captions"] == 200
     assert figures["drawn"] >= 0.9 * figures["real"]
     assert set(figures["drawn_by_colour"]) <= set(COLOURS)
@@ -82,20 +103,20 @@ def test_all_variants_are_bundled_and_draw(bundled):
     assert len(set(pictures)) == len(VARIANTS)
 
 
-def test_the_style_encoder_recovers_noise_of_captions_never_trained_on(oxford_root):
-    trainer = build_trainer(load_data("oxford102", oxford_root, 64), WEIGHTS, StyleConfig(), "cpu")
+def test_the_style_encoder_recovers_noise_of_captions_never_trained_on(captioned_once):
+    trainer = build_trainer(captioned_once, WEIGHTS, StyleConfig(), "cpu")
     trainer.S.load_state_dict(load_style_encoder(WEIGHTS, read_config(WEIGHTS)).state_dict())
     assert trainer.recovery() >= 0.5
 
 
-def test_the_discriminator_finds_the_caption_that_a_picture_shows(oxford_root):
-    trainer = match.build_trainer(load_data("oxford102", oxford_root, 64), WEIGHTS, match.MatchConfig(), "cpu")
+def test_the_discriminator_finds_the_caption_that_a_picture_shows(captioned_once):
+    trainer = match.build_trainer(captioned_once, WEIGHTS, match.MatchConfig(), "cpu")
     rates = trainer.accuracy()
     assert rates["top1_photographs"] > 3 / match.CHOICES and rates["top1_drawn"] > 3 / match.CHOICES
 
 
-def test_style_tells_backgrounds_better_than_captions_do(bundled, oxford_root):
-    result = verify(bundled, load_data("oxford102", oxford_root, 64).split("test"))
+def test_style_tells_backgrounds_better_than_captions_do(bundled, photographs):
+    result = verify(bundled, photographs.split("test"))
     assert result.style >= result.caption + 0.10
 
 
