@@ -35,7 +35,20 @@ EXAMPLES = (
     "a purple flower on a dark background",
 )
 
-torch.set_num_threads(min(2, os.cpu_count() or 1))
+torch.set_num_threads(1)  # tests run beside one another, on networks too small for more
+
+
+FIRST = ("test_load", "test_browser", "test_distributed", "test_kill", "test_weights", "test_training")  # the longest
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Two processes run the suite, file by file; a part of it one, as all is imported in each."""
+    return 2 if config.args_source is pytest.Config.ArgsSource.TESTPATHS else 0
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files begin, so that none is left to one process at the end."""
+    items.sort(key=lambda item: FIRST.index(item.path.stem) if item.path.stem in FIRST else len(FIRST))
 
 
 @pytest.fixture(scope="session")
