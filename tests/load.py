@@ -13,13 +13,15 @@ from operator import itemgetter
 from pathlib import Path
 
 from support import fuzz
-from support.load import abuse, bombs, calls, ending, forgeries, visitors
+from support.load import abuse, alone, bombs, calls, ending, forgeries, visitors
 from support.load.bench import MB, Bench, Memory, Row, serving
 from support.load.wire import Client, Lost
 
 Measure = Callable[[Bench], Awaitable[list[Row]]]
 MEASURES: dict[str, Measure] = {
     "start": visitors.measure_start,
+    "alone": alone.measure_alone,
+    "library": alone.measure_library,
     "visitors": visitors.measure_visitors,
     "get": visitors.measure_get,
     "both": visitors.measure_both,

@@ -4,10 +4,8 @@ import base64
 import io
 import re
 import shutil
-import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -250,23 +248,6 @@ def test_live_values_are_refused_with_a_sentence_and_the_picture_stays(address, 
     values[place] = value
     picture, refusal = live(address, *values)
     assert sentence in refusal and picture == {"__type__": "update"}
-
-
-def test_live_pictures_keep_up_with_the_drag(address, synth):
-    """20 ms for half of them, 50 ms for 95 in 100; the best of five rounds, as other programs may run beside."""
-    rounds = []
-    with httpx.Client() as client:
-        for _ in range(5):
-            times = []
-            for k in range(60):
-                start = time.perf_counter()
-                values = [CAPTION, OTHER, k / 60, 7, 9, 0.5, synth.name]
-                client.post(f"{address}/gradio_api/run/blend", json={"data": values, "session_hash": "drag"})
-                times.append(1000 * (time.perf_counter() - start))
-            rounds.append((statistics.median(times), sorted(times)[56]))
-            if rounds[-1][0] <= 20 and rounds[-1][1] <= 50:
-                return
-    pytest.fail(f"(median, 95 in 100) in ms: {rounds}")
 
 
 def test_transfer_style_gives_the_square_and_a_picture_of_each_caption(client, synth):

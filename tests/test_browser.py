@@ -31,6 +31,7 @@ SWITCHES = [
     "--disable-component-update",
     "--disable-sync",
 ]
+PATIENCE = 120_000  # ms, on a busy machine
 PHONE = {"width": 375, "height": 812}
 TABS = ("Generate", "Interpolate", "Style transfer", "Grid", "Explain", "Compare")
 UNLABELLED = """() => [...document.querySelectorAll("input, textarea, select, button")]
@@ -45,6 +46,7 @@ def browser() -> Iterator[Browser]:
         pytest.skip("There is no chromium on PATH: apt-get install chromium, or set CHROMIUM to one.")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=SWITCHES)
+        expect.set_options(timeout=PATIENCE)
         yield browser
         browser.close()
 
@@ -53,11 +55,12 @@ def browser() -> Iterator[Browser]:
 def page(browser, address) -> Iterator[Page]:
     """The open page; afterwards no request has left for another host and no script has failed."""
     context = browser.new_context()
+    context.set_default_timeout(PATIENCE)
     page, hosts, errors = context.new_page(), set(), []
     page.on("request", lambda request: hosts.add(urlsplit(request.url)))
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto(address)
-    expect(thumbnails(page)).to_have_count(8, timeout=30_000)
+    expect(thumbnails(page)).to_have_count(8)
     yield page
     context.close()
     assert {h.netloc for h in hosts if h.scheme not in ("data", "blob")} == {urlsplit(address).netloc}
@@ -387,8 +390,9 @@ def test_the_picture_follows_the_drag_and_the_arrow_keys(page, snapshot):
     page.mouse.move(box["x"] + 5, box["y"] + box["height"] / 2)
     page.mouse.down()
     for k in range(1, 9):
+        before = shown(picture)
         page.mouse.move(box["x"] + box["width"] * k / 10, box["y"] + box["height"] / 2)
-        page.wait_for_timeout(150)
+        expect(picture.locator("img").first).not_to_have_attribute("src", before)
         seen.add(shown(picture))  # the button is still held down
     assert len(seen) >= 5
     page.mouse.up()
@@ -406,7 +410,7 @@ def expect_live(page: Page, expected: Image.Image) -> None:
     read = """image => { const c = document.createElement("canvas"); c.width = c.height = 64;
         const d = c.getContext("2d"); d.drawImage(image, 0, 0); return [...d.getImageData(0, 0, 64, 64).data]; }"""
     wanted = list(expected.convert("RGBA").tobytes())
-    for _ in range(100):
+    for _ in range(PATIENCE // 100):
         image = page.locator("#live img")
         if image.evaluate("image => image.complete") and image.evaluate(read) == wanted:
             return
@@ -646,9 +650,10 @@ def hosted(snapshot, full_snapshot, tmp_path_factory) -> Iterator[str]:
 def test_models_of_the_hub_are_chosen_and_a_missing_one_leaves_the_pages_own(browser, hosted, snapshot):
     own = Synthesizer.from_pretrained(snapshot)
     context = browser.new_context()
+    context.set_default_timeout(PATIENCE)
     page = context.new_page()
     page.goto(hosted)
-    expect(thumbnails(page)).to_have_count(8, timeout=30_000)
+    expect(thumbnails(page)).to_have_count(8)
     draw(page, CAPTION, 5)
     picker = page.get_by_label("Model", exact=True)
 

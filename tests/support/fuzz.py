@@ -16,7 +16,7 @@ from support.load.wire import Client, Lost, Outcome
 KINDS = ("PNG", "JPEG", "GIF", "WEBP", "TIFF", "AVIF")
 OTHER = "a blue flower with five petals"
 FIXED = {"derandomize": True, "deadline": None, "database": None}
-PATIENCE = 30.0
+PATIENCE = 300.0
 
 words = st.sampled_from(["red", "flower", "a", "petals", " ", "\n", "\0", "/", "?", "%", "\u202e", "ﬁ", "é", "\ud800"])
 anything = st.text(st.characters(exclude_categories=()), max_size=250)  # surrogates, too

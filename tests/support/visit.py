@@ -14,7 +14,7 @@ from PIL import Image
 from support.load.wire import Answer, Client, Lost, address_of, files_in
 
 CAPTION, SEED = "a pink flower with yellow petals", 7
-START_SECONDS = 120
+START_SECONDS = 600
 
 
 async def visit(address: str) -> tuple[str, str]:

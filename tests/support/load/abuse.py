@@ -37,7 +37,7 @@ async def slowly(bench: Bench) -> int | str:
             writer.write(bytes([byte]))
             await writer.drain()  # raises once the server has closed
             await asyncio.sleep(bench.hold / len(request))
-        async with asyncio.timeout(bench.hold + 10):
+        async with asyncio.timeout(bench.hold + bench.patient(10)):
             status = (await read_answer(reader)).status
         writer.close()
     except LOST as error:
@@ -110,7 +110,7 @@ async def pour(bench: Bench, target: str, chunked: bool, size: int) -> str:
     answering = asyncio.create_task(read_answer(reader))
     try:
         writer.write(head.encode())
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(bench.patient(60)):
             for piece in pieces:
                 if answering.done():
                     break
@@ -122,7 +122,7 @@ async def pour(bench: Bench, target: str, chunked: bool, size: int) -> str:
             answer = await answering
         return f"{answer.status} {answer.body[:200].decode('utf-8', 'replace')}"
     except TimeoutError:
-        return "0 no answer within 60 s"
+        return "0 no answer"
     except LOST:
         return "closed" if not answering.done() or answering.exception() else f"{answering.result().status}"
     finally:

@@ -19,7 +19,7 @@ from urllib.parse import quote
 from support.load.wire import Client, Lost
 
 ROOT = Path(__file__).resolve().parents[3]
-START_SECONDS, STOP_SECONDS = 120, 30
+START_SECONDS, STOP_SECONDS = 600, 300
 PROBE_SECONDS, PROBE_EVERY, RECOVERY_SECONDS = 2.0, 0.5, 5.0
 PNG = b"\x89PNG\r\n\x1a\n"
 MB = 1_000_000
@@ -156,6 +156,10 @@ class Bench:
         """Seconds for which connections are held: 20, less where everything is to be brief."""
         return max(2.0, min(20.0, self.options.seconds))
 
+    def patient(self, seconds: float) -> float:
+        """As many seconds as the machine's patience makes of these."""
+        return seconds * max(1, self.options.patience)
+
     def note_memory(self, when: str) -> None:
         if self.memory:
             self.noted[when] = self.memory.now()
@@ -164,7 +168,7 @@ class Bench:
         """Status and seconds of a visitor who asks for one picture, on a connection of his own; status 0 if lost."""
         client, begun = Client(f"http://{self.client.host}:{self.client.port}"), time.monotonic()
         try:
-            answer = await client.get(a_target(), timeout=10)
+            answer = await client.get(a_target(), timeout=self.patient(10))
             told = answer.status in (200, 503) and (answer.status == 200 or answer.retry_after)
             return (answer.status if told else 0), time.monotonic() - begun
         except Lost:
@@ -192,7 +196,7 @@ class Bench:
     async def recovery(self) -> float:
         """Seconds until an ordinary visitor, who waits as he is told, has a picture."""
         begun = time.monotonic()
-        while (await self.ordinary())[0] != 200 and time.monotonic() < begun + 60:
+        while (await self.ordinary())[0] != 200 and time.monotonic() < begun + self.patient(60):
             await asyncio.sleep(PROBE_EVERY)
         return time.monotonic() - begun
 

@@ -151,9 +151,11 @@ async def measure_calls(bench: Bench) -> list[Row]:
         faults, calls = [], malformed(bench, file)
         for name, (where, body) in calls.items():
             try:
-                answer = await bench.client.post(f"/gradio_api/{where}", body, timeout=8)
+                answer = await bench.client.post(f"/gradio_api/{where}", body, timeout=bench.patient(8))
                 if answer.status == 200 and where == "queue/join" and isinstance(body, dict):
-                    found = await bench.client.outcome(answer, quote(str(body["session_hash"])), timeout=8)
+                    found = await bench.client.outcome(
+                        answer, quote(str(body["session_hash"])), timeout=bench.patient(8)
+                    )
                 else:
                     found = Outcome(answer, [])
             except Lost as lost:

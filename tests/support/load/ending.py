@@ -26,7 +26,7 @@ async def measure_files(bench: Bench) -> list[Row]:
         client = Client(server.address)
         first = files_in([part["props"].get("value") for part in (await client.config())["components"]])
         made = sorted(set(await use(client)) - set(first))
-        end = time.monotonic() + 2.5 * keep + 10
+        end = time.monotonic() + 2.5 * keep + bench.patient(10)
         while (left := [f for f in made if Path(f).exists()]) and time.monotonic() < end:
             await asyncio.sleep(0.5)
         faults = [f"{file} is still there" for file in left]
@@ -68,7 +68,7 @@ async def measure_stop(bench: Bench) -> list[Row]:
     begun, faults = time.monotonic(), []
     await asyncio.sleep(0.5)
     try:
-        _, writer = await asyncio.wait_for(client.connect(), 2)
+        _, writer = await asyncio.wait_for(client.connect(), bench.patient(2))
         writer.close()
         faults.append("a new connection was accepted 0.5 s later")
     except (OSError, TimeoutError):
@@ -79,7 +79,7 @@ async def measure_stop(bench: Bench) -> list[Row]:
     whole_gets = [p for p in plain if not isinstance(p, Lost) and p.status == 200 and p.body.startswith(PNG)]
     faults += [f"an event: {getattr(d, 'error', d)}" for d in drawn if d not in whole_events]
     faults += [f"a GET: {getattr(p, 'status', p)}" for p in plain if p not in whole_gets]
-    while process.poll() is None and time.monotonic() < begun + 20:
+    while process.poll() is None and time.monotonic() < begun + bench.patient(20):
         await asyncio.sleep(0.05)
     seconds, status = time.monotonic() - begun, process.poll()
     if status != 0 or seconds > STOP_WANTED * bench.options.patience:

@@ -99,7 +99,7 @@ TARGETS = [
 async def raw(bench: Bench, target: str | bytes, *headers: str, timeout: float = 8) -> Answer | None:
     """The answer to a target as it stands; None if the connection is closed without one."""
     try:
-        return await bench.client.get(target, *headers, timeout=timeout)
+        return await bench.client.get(target, *headers, timeout=bench.patient(timeout))
     except Lost as lost:
         if "TimeoutError" in str(lost):
             raise

@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 REUSE_SECONDS = 2.0  # a connection that lay idle for longer may be closed by now
-TIMEOUT = 60.0
+TIMEOUT = 300.0
 LARGEST_LINE = 1 << 20
 BOUNDARY = "one-two-three"
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
