@@ -55,7 +55,7 @@ def test_a_run_out_of_time_goes_on_where_it_stopped(parts, tmp_path):
     straight = trainer_of(parts)
     train(straight, tmp_path, 0, 1, 1)  # loads the last state
     assert all(torch.equal(a, b) for a, b in zip(trainer.parameters, straight.parameters))
-    with pytest.raises(ValueError, match="holds a run with another words"):
+    with pytest.raises(ValueError, match="holds a run with another text, words"):
         train_skip_thoughts(trainer_of(parts, words=9), "synthetic", tmp_path)
 
 

@@ -116,8 +116,9 @@ def test_the_discriminator_finds_the_caption_that_a_picture_shows(captioned_once
 
 
 def test_style_tells_backgrounds_better_than_captions_do(bundled, photographs):
-    result = verify(bundled, photographs.split("test"))
-    assert result.style >= result.caption + 0.08  # 0.095 to 0.126 by machine and seed: k-means finds other clusters
+    data = photographs.split("test")
+    results = [verify(bundled, data, seed=k) for k in range(3)]  # k-means finds other clusters on other machines
+    assert sum(result.style - result.caption for result in results) / len(results) >= 0.10
 
 
 def test_the_photographs_background_comes_through(bundled):

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from training.run.disk import check_folder, reserve
+from training.run.disk import make_folder, reserve
 from training.run.state import atomic, remove_leftovers
 
 
@@ -66,7 +66,7 @@ def making(path: Path) -> Iterator[None]:
     """Around what makes a file of the cache: what dead processes left there goes; ValueError if the cache can't be
     written."""
     try:
-        check_folder(path.parent)
+        make_folder(path.parent)
     except ValueError as error:
         raise ValueError(f"{path} can't be made: {str(error)[:-1]}, by T2I_CACHE.") from error
     remove_leftovers(path.parent)

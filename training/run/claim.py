@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from training.run.disk import check_folder
+from training.run.disk import make_folder
 from training.run.parts import join_parts
 from training.run.state import newest_images, newest_state, read_json, remove_leftovers, write_json
 
@@ -30,7 +30,7 @@ def claimed(
     never sees. States that came in parts become whole. ValueError for a folder that another process is using,
     that holds another run or one that has seen more. The lock ends with the process, however that ends.
     """
-    check_folder(folder)
+    make_folder(folder)
     with locked(folder):
         join_parts(folder)
         changed, old, history = compare(folder, config, free, defaults)

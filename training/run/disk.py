@@ -63,10 +63,18 @@ def check_file(*files: Path | None) -> None:
     for file in filter(None, files):
         if file.is_dir():
             raise ValueError(f"{file} is a folder; give the name of a file.")
-        check_folder(file.parent)
+        make_folder(file.parent)
 
 
 def check_folder(folder: Path) -> None:
+    """Before the work, make a folder for a try and leave nothing of it; ValueError if that can't be done."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    make_folder(folder)
+    for path in missing:
+        path.rmdir()
+
+
+def make_folder(folder: Path) -> None:
     """Make a folder and write to it for a try; ValueError if that can't be done."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
