@@ -217,7 +217,7 @@ def test_a_model_without_style_encoder_says_so(bare, styled, photo):
 
 def test_explanation_leaves_each_word_out_in_turn(tiny):
     told = tiny.explain("This white  flöwer has many thin petals", seed=5)
-    words = ["this", "white", "flower", "has", "many", "thin", "petals"]
+    words = ["This", "white", "flower", "has", "many", "thin", "petals"]  # as they were written
     assert (told.caption, told.seed) == ("This white  flöwer has many thin petals", 5)
     assert pixels(told.image) == pixels(tiny.generate(" ".join(words), 5)[0])
     assert [effect.word for effect in told.words] == words
