@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, quote, urlencode, urlsplit
 import av
 import pytest
 from PIL import Image, ImageSequence
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
 from support.app_server import BAD_CAPTIONS, CAPTION, ROOT, environment, start
 from support.hub_server import HubServer
 
@@ -51,18 +51,27 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture
-def page(browser, address) -> Iterator[Page]:
-    """The open page; afterwards no request has left for another host and no script has failed."""
+@pytest.fixture(scope="module")
+def visitor(browser) -> Iterator[BrowserContext]:
+    """One profile for all visits, which then need not fetch and compile the page's scripts anew."""
     context = browser.new_context()
     context.set_default_timeout(PATIENCE)
-    page, hosts, errors = context.new_page(), set(), []
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def page(visitor, address) -> Iterator[Page]:
+    """The open page; afterwards no request has left for another host and no script has failed."""
+    page, hosts, errors = visitor.new_page(), set(), []
     page.on("request", lambda request: hosts.add(urlsplit(request.url)))
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto(address)
     expect(thumbnails(page)).to_have_count(8)
     yield page
-    context.close()
+    page.evaluate("() => { localStorage.clear(); sessionStorage.clear(); }")
+    page.close()
+    visitor.clear_permissions()
     assert {h.netloc for h in hosts if h.scheme not in ("data", "blob")} == {urlsplit(address).netloc}
     assert not errors
 

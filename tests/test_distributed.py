@@ -143,6 +143,7 @@ def test_sigterm_to_one_process_stops_all_and_the_same_command_goes_on(gan_run, 
     assert same(final_parts(tmp_path), final_parts(undisturbed))
 
 
+@pytest.mark.full
 def test_torchrun_goes_on_after_a_process_was_killed(gan_run, undisturbed, tmp_path):
     launcher = started("-m", *gan_run(tmp_path), restarts=3)
     wait_for_a_state(tmp_path)

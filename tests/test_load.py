@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 
+import pytest
 from support.app_server import ROOT
 
 BEHAVIOUR = (  # rows that hold on any machine, however slow
@@ -23,6 +24,7 @@ BEHAVIOUR = (  # rows that hold on any machine, however slow
     "SIGTERM under way",
     "fuzz",
 )
+PEAK = "peak memory over everything"
 OTHERS = (
     "start to first picture",
     "GET, one after another",
@@ -32,18 +34,34 @@ OTHERS = (
     "at once: 8 visitors for 2 s",
     "at once: GET 20/s for 2 s",
     "memory over 200 pictures",
-    "peak memory over everything",
+    PEAK,
 )
+SHORT = {  # a few of the measures, and their rows
+    "start": "start to first picture",
+    "get": "GET 20/s for 2 s",
+    "paths": "path tricks",
+    "headers": "header injection",
+    "stop": "SIGTERM under way",
+}
 BRIEF = ("--seconds", "2", "--visitors", "8", "--rate", "20", "--pictures", "200", "--small", "--patience", "20")
 
 
-def test_a_brief_run_has_every_row_and_behaviour_holds(full_snapshot, tmp_path):
+@pytest.mark.parametrize(
+    ("measures", "rows"),
+    [
+        (["--only", *SHORT], {*SHORT.values(), PEAK}),
+        pytest.param([], {*BEHAVIOUR, *OTHERS}, marks=pytest.mark.full),
+    ],
+    ids=["short", "full"],
+)
+def test_a_brief_run_has_every_row_and_behaviour_holds(full_snapshot, tmp_path, measures, rows):
     command = [sys.executable, str(ROOT / "tests" / "load.py"), *BRIEF, "--markdown", str(tmp_path / "table.md")]
     values = os.environ | {"T2I_WEIGHTS": str(full_snapshot)}
-    ended = subprocess.run(command, env=values, capture_output=True, text=True, timeout=3000)
+    ended = subprocess.run([*command, *measures], env=values, capture_output=True, text=True, timeout=3000)
     assert ended.returncode in (0, 1), ended.stderr
     lines = (tmp_path / "table.md").read_text().splitlines()[2:]
     held = {cells[0]: cells[-1] for cells in ([c.strip() for c in line.strip("|").split(" | ")] for line in lines)}
-    assert set(held) == {*BEHAVIOUR, *OTHERS}
-    assert {name: held[name] for name in BEHAVIOUR} == dict.fromkeys(BEHAVIOUR, "yes"), ended.stdout
+    assert set(held) == rows
+    behaviour = rows.intersection(BEHAVIOUR)
+    assert {name: held[name] for name in behaviour} == dict.fromkeys(behaviour, "yes"), ended.stdout
     assert ended.returncode == ("**no**" in held.values())
