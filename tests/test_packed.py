@@ -16,7 +16,8 @@ from safetensors.torch import save_file
 from support.layouts import draw_coco, draw_cub, draw_oxford, draw_pairs
 
 from t2i import Synthesizer
-from training import release
+from t2i.config import REED, VARIANTS, SkipThoughtConfig
+from training import match, release, style
 from training.data import load_data
 from training.data.__main__ import main
 from training.data.packed import CAPTIONS, FEATURES, GZIP, HEADER
@@ -234,25 +235,43 @@ def test_what_can_not_be_packed_is_told(tmp_path, flags, sentence):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_release_runs_from_a_pack_alone(flowers, tmp_path, monkeypatch):
+def test_one_command_goes_from_a_pack_alone_to_weights(flowers, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     for presets, fewer in (
         (release.TEXT_PRESETS, {"epochs": 1, "batch_size": 8}),
         (release.STYLE_PRESETS, {"images": 32, "tick_images": 32}),
     ):
         monkeypatch.setitem(presets, "smoke", dataclasses.replace(presets["smoke"], **fewer))
+    for module in (style, match):
+        monkeypatch.setattr(module, "HELD_OUT_IMAGES", 64)
     shutil.copy(flowers, "flowers.tar")
     flags = {"--data": "packed", "--root": "flowers.tar", "--preset": "smoke", "--epochs": "1", "--device": "cpu"}
-    release.main([part for flag in flags.items() for part in flag] + ["-o", "weights"])
+    command = [part for flag in flags.items() for part in flag] + ["-o", "weights"]
+    release.main(command)
+    assert "images_per_second" in capsys.readouterr().out
+
     model = Synthesizer.from_pretrained(Path("weights"))
     assert model.config.data == "synthetic" and model.name.startswith("synthetic-int-cls@")
     assert model.examples[0] == "a red flower with a yellow center"
+    assert model.generate(model.examples[0], 1)[0].size == (64, 64)
+    assert model.encode_style(model.generate("a red flower")).shape == (1, 100)
+    assert tuple(model.variants) == VARIANTS
+    assert isinstance(model.variants["skip-thought"].config.text_encoder, SkipThoughtConfig)
+
     facts = json.loads(Path("weights/evaluation.json").read_text())
-    assert (facts["data"], facts["features"], facts["evaluation"]["data"]) == (
-        "synthetic",
-        "views.safetensors",
-        "synthetic",
-    )
-    assert "Flowers and captions drawn by" in Path("weights/README.md").read_text()
+    evaluation = facts["evaluation"]
+    assert (facts["data"], facts["features"], evaluation["data"]) == ("synthetic", "views.safetensors", "synthetic")
+    assert 0 <= evaluation["colour"]["drawn"] <= 1 and evaluation["colour"]["captions"] > 0
+    card = Path("weights/README.md").read_text()
+    assert card.startswith("---\nlicense:") and "GAN-INT-CLS" in card and str(tmp_path) not in card
+    assert all(f"| variants/{variant} |" in card for variant in REED) and "## Skip-thoughts" in card
+    assert "Flowers and captions drawn by" in card
     assert write_card(model.config, {}).startswith("---\nlicense: mit")
+    written = {file.name for file in Path("weights").iterdir()}
+    assert {"config.json", "generator.safetensors", "text_encoder.safetensors", "samples.png"} <= written
     assert {path.name for path in tmp_path.iterdir()} == {"flowers.tar", "runs", "weights"}
+
+    # finished stages are not trained again, and the same weights come out
+    release.main(command)
+    assert "images_per_second" not in capsys.readouterr().out
+    assert Synthesizer.from_pretrained(Path("weights")).name == model.name

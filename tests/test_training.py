@@ -11,11 +11,10 @@ import torch
 from support.forked import run_python, start_python
 from support.resuming import check_resumed_equals_straight
 
-from t2i import Synthesizer
-from t2i.config import REED, VARIANTS, SkipThoughtConfig, TextEncoderConfig
+from t2i.config import VARIANTS, TextEncoderConfig
 from t2i.networks.models import Generator
 from t2i.networks.text import CharCnnRnn
-from training import gan, release, text_encoder
+from training import gan, text_encoder
 from training.gans.presets import PRESETS, GanConfig
 from training.run.export import calibrate_batch_norm
 from training.run.loop import check_finite, train
@@ -213,30 +212,6 @@ def test_dry_runs_write_nothing(tmp_path, module):
     ran = run_python(*command, "--dry-run")
     assert ran.returncode == 0, ran.stderr
     assert not (tmp_path / "out").exists()
-
-
-def test_one_command_goes_from_data_to_weights(tmp_path, capsys):
-    arguments = ["--data", "synthetic", "--preset", "smoke", "--epochs", "1"]
-    arguments += ["--run", str(tmp_path / "run"), "-o", str(tmp_path / "weights")]
-    release.main(arguments)
-    assert "images_per_second" in capsys.readouterr().out
-    synthesizer = Synthesizer.from_pretrained(tmp_path / "weights")
-    assert synthesizer.generate(synthesizer.examples[0], 1)[0].size == (64, 64)
-    evaluation = json.loads((tmp_path / "weights" / "evaluation.json").read_text())["evaluation"]
-    assert 0 <= evaluation["colour"]["drawn"] <= 1 and evaluation["colour"]["captions"] == 200
-    card = (tmp_path / "weights" / "README.md").read_text()
-    assert card.startswith("---\nlicense:") and "GAN-INT-CLS" in card and str(tmp_path) not in card
-    written = {f.name for f in (tmp_path / "weights").iterdir()}
-    assert {"config.json", "generator.safetensors", "text_encoder.safetensors", "samples.png"} <= written
-    assert synthesizer.encode_style(synthesizer.generate("a red flower")).shape == (1, 100)
-    assert tuple(synthesizer.variants) == VARIANTS
-    assert all(f"| variants/{variant} |" in card for variant in REED) and "## Skip-thoughts" in card
-    assert isinstance(synthesizer.variants["skip-thought"].config.text_encoder, SkipThoughtConfig)
-
-    # finished stages are not trained again, and the same weights come out
-    release.main(arguments)
-    assert "images_per_second" not in capsys.readouterr().out
-    assert Synthesizer.from_pretrained(tmp_path / "weights").name == synthesizer.name
 
 
 def test_a_run_leaves_its_records(few, encoder, tmp_path):
