@@ -141,8 +141,9 @@ class StyleTrainer(Trainer):
         return {"r2_held_out": self.recovery()}
 
     @torch.no_grad()
-    def recovery(self, count: int = HELD_OUT_IMAGES) -> float:
+    def recovery(self, count: int | None = None) -> float:
         """R^2 over all of z on pictures of 8 bits, drawn of captions and noise that S has not seen."""
+        count = count or HELD_OUT_IMAGES
         self.S.eval()
         rng = step_rng(self.config.seed, 0, HELD_OUT)
         rows = send(rng.integers(len(self.held_out), size=count), self.device)
