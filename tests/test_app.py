@@ -20,13 +20,16 @@ from gradio_client.exceptions import AppError, ValidationError
 from mcp import ClientSession
 from mcp.client.streamable_http import streamable_http_client
 from PIL import Image
-from support.app_server import BAD_CAPTIONS, CAPTION, ROOT, environment, serve
+from support.app_server import BAD_CAPTIONS, CAPTION, ROOT, environment
 
+from app import build, main
 from t2i import Synthesizer
 from t2i.images import parameters_text, save_png
 from t2i.networks.text import clean_caption
 from t2i.page.endpoints import Endpoints
 from t2i.photos import open_photo, to_square
+from t2i.serving.hosting import in_a_loop
+from t2i.serving.place import Place
 from t2i.serving.shelf import Shelf
 from t2i.snapshot import CONFIG, read_config
 from t2i.synthesizer import MAX_SEED
@@ -377,10 +380,9 @@ def test_a_stopped_animation_leaves_nothing_behind(synth, tmp_path, monkeypatch)
 
 def test_a_bare_model_says_what_it_lacks_and_has_three_endpoints(snapshot, tmp_path):
     bare = shutil.copytree(snapshot, tmp_path / "bare", ignore=shutil.ignore_patterns("discriminator.*"))
-    with serve(bare, tmp_path) as address:
-        page = httpx.get(f"{address}/config").text
-        endpoints = httpx.get(f"{address}/gradio_api/info").json()["named_endpoints"]
-    assert "These weights have no style encoder" in page and "These weights come alone" in page
+    page = in_a_loop(build, Shelf(Synthesizer.from_pretrained(bare)))
+    shown, endpoints = str(page.get_config_file()["components"]), page.get_api_info()["named_endpoints"]
+    assert "These weights have no style encoder" in shown and "These weights come alone" in shown
     assert list(endpoints) == ["/generate", "/interpolate", "/explain"]
     assert Endpoints(Shelf(Synthesizer.from_pretrained(bare))).explain(CAPTION, 1)[2] == []
 
@@ -449,8 +451,7 @@ def test_the_page_speaks_of_what_its_model_learnt_from(full_snapshot, tmp_path):
     folder = shutil.copytree(full_snapshot, tmp_path / "birds")
     config = replace(read_config(folder), training={"data": "cub"}, examples=("a small red bird",))
     write_json(folder / CONFIG, config.to_json())
-    with serve(folder, tmp_path) as address:
-        page = httpx.get(f"{address}/config").json()
+    page = in_a_loop(build, Shelf(Synthesizer.from_pretrained(folder))).get_config_file()
     shown = str([block["props"] for block in page["components"]])
     shown = re.sub("red.flower.on.green", "", shown)  # its photograph's name
     assert page["title"] == "Birds from a sentence"
@@ -477,11 +478,12 @@ def test_missing_weights_end_in_one_sentence(tmp_path):
     assert "Traceback" not in ended.stderr
 
 
-def test_help_says_what_there_is_and_starts_nothing(tmp_path):
-    command = [sys.executable, ROOT / "app.py", "--help"]
-    ended = subprocess.run(command, env=environment("nowhere", tmp_path), capture_output=True, text=True, cwd=tmp_path)
-    assert ended.returncode == 0 and ended.stderr == ""
+def test_help_says_what_there_is_and_starts_nothing(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(Place(), ["--help"])
+    told = capsys.readouterr()
+    assert ended.value.code == 0 and told.err == ""
     host = (ROOT / "README.md").read_text().split("\n## Host\n")[1].split("\n## ")[0]
     for names in re.findall(r"^\| (`.*?) \|", host, re.MULTILINE):
         for name in re.findall(r"`((?:T2I|GRADIO)_[A-Z_]+)", names):
-            assert name in ended.stdout, name
+            assert name in told.out, name

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from support.forked import warm_context
 
 from training import benchmark
 from training.gans.adversarial import FAKE, FAKE_FOR_G, NOISE, REAL, SPECKLE, GanTrainer
@@ -108,7 +109,8 @@ def test_phases_add_up_to_the_step_and_operations_are_counted(captioned):
     assert loop.flops() == 2 * (2 * 5 * 8 * 8) * (3 * 4 * 4)
 
 
-def test_the_quick_benchmark_reports_every_figure(tmp_path, capsys):
+def test_the_quick_benchmark_reports_every_figure(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(benchmark, "get_context", lambda _: warm_context())  # which has torch imported
     file = tmp_path / "figures.json"
     benchmark.main(["--preset", "smoke", "--quick", "--device", "cpu", "--threads", "1", "--out", str(file)])
     report = json.loads(file.read_text())

@@ -108,6 +108,7 @@ def test_the_command_runs(tmp_path):
     assert ran.returncode == 1 and "has no text or caption" in ran.stdout and not ran.stderr
 
 
+@pytest.mark.full
 def test_the_real_photographs_are_usable(check, oxford_root):
     status, told = check("oxford102", oxford_root)
     assert status == 0 and "9 (12 images)" in told and "579 labelled images have no photograph" in told

@@ -239,6 +239,7 @@ async def ask_and_stop(address: str, process: subprocess.Popen) -> list[str]:
     return told
 
 
+@pytest.mark.full
 def test_sigterm_lets_running_requests_finish_and_takes_no_others(host):
     with host.running() as process:
         told = asyncio.run(ask_and_stop(host.address, process))
@@ -247,6 +248,7 @@ def test_sigterm_lets_running_requests_finish_and_takes_no_others(host):
     assert not host.left()
 
 
+@pytest.mark.full
 def test_sigterm_at_the_start_leaves_nothing_either(host):
     with host.running() as process:
         while not host.left():

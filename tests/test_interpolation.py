@@ -58,7 +58,7 @@ def test_steps_go_from_0_to_1():
     assert steps_between(2) == [0, 1]
 
 
-@pytest.mark.parametrize("count", [1, 0, -3, 2.0, True, "5"])
+@pytest.mark.parametrize("count", [1, 0, -3, 2.5, 1.0, True, "5"])
 def test_fewer_than_two_steps_are_told(count):
     with pytest.raises(ValueError, match="whole number of at least 2"):
         steps_between(count)

@@ -82,7 +82,7 @@ def check_files(out: Path, epochs: int) -> None:
         assert [json.loads(line)["images"] for line in file.read_text().splitlines()]
 
 
-@pytest.mark.parametrize(("kills", "epochs"), [(4, 10), pytest.param(20, 40, marks=pytest.mark.full)])
+@pytest.mark.parametrize(("kills", "epochs"), [(3, 5), pytest.param(20, 40, marks=pytest.mark.full)])
 def test_kills_change_nothing(start, tmp_path, kills, epochs):
     rng, out, straight = np.random.default_rng(0), tmp_path / "killed", tmp_path / "straight"
     half_written, newest = 0, 0

@@ -192,6 +192,7 @@ def test_what_changed_in_a_run_is_kept(few, encoder, tmp_path):
     assert config["history"] == [{"until_image": SMOKE.batch_size, "augment": False, "lr": SMOKE.lr}]
 
 
+@pytest.mark.full
 def test_sigterm_saves_a_state_and_the_same_command_goes_on(tmp_path, encoder):
     out = tmp_path / "text"
     command = ["-m", "training.text_encoder", "--data", "synthetic", "--preset", "smoke", "--epochs", "6", "--out", out]

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from functools import partial
 from threading import current_thread
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -17,7 +18,7 @@ pytestmark = [
     pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="this system does not fork"),
     pytest.mark.filterwarnings("ignore:.*use of fork\\(\\) may lead to deadlocks:DeprecationWarning"),
 ]
-CAPTION, SECONDS = "a red flower", 60
+CAPTION, SECONDS = "a red flower", 600
 MANY = range(40)  # so much that torch shares each part of the work among threads
 
 
@@ -59,9 +60,12 @@ def forked(function) -> object:
 @pytest.mark.parametrize("task", [pictures, styles, judgement])
 def test_a_forked_process_finds_what_its_parent_found(full_synthesizer, task):
     expected = task(full_synthesizer)
-    assert forked(partial(task, full_synthesizer)) == expected
-    assert forked(lambda: forked(partial(task, full_synthesizer))) == expected  # and one that is forked there
-    assert task(full_synthesizer) == expected
+    there, further = (forked(partial(task, full_synthesizer)), forked(lambda: forked(partial(task, full_synthesizer))))
+    for found in (there, further, task(full_synthesizer)):
+        if task is pictures:
+            assert found == expected
+        else:  # sums that more or fewer threads share round otherwise
+            np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 class Drawn(torch.utils.data.Dataset):
