@@ -22,9 +22,9 @@ from safetensors.torch import load_file
 from torch import nn
 
 from t2i.config import VARIANTS, SkipThoughtConfig, SnapshotConfig, TextEncoderConfig
-from t2i.networks import build_discriminator, build_generator, without_values
-from t2i.networks.augmented import AugmentedDiscriminator, AugmentedGenerator
-from t2i.networks.models import Discriminator, Generator, StyleEncoder
+from t2i.networks import AnyGenerator, build_discriminator, build_generator, without_values
+from t2i.networks.augmented import AugmentedDiscriminator
+from t2i.networks.models import Discriminator, StyleEncoder
 from t2i.networks.skip_thoughts import SkipThoughts, Vocabulary
 from t2i.networks.text import CharCnnRnn
 
@@ -79,7 +79,7 @@ def load_weights(build: Callable[[], Network], file: Path) -> Network:
     return network.eval().requires_grad_(False)
 
 
-def load_generator(folder: Path, config: SnapshotConfig) -> Generator | AugmentedGenerator:
+def load_generator(folder: Path, config: SnapshotConfig) -> AnyGenerator:
     return load_weights(lambda: build_generator(config.model), folder / GENERATOR)
 
 

@@ -9,11 +9,16 @@ from torch.overrides import TorchFunctionMode
 from t2i.config import ModelConfig
 from t2i.networks.augmented import AugmentedDiscriminator, AugmentedGenerator
 from t2i.networks.models import Discriminator, Generator
+from t2i.networks.residual import ResidualGenerator
+
+AnyGenerator = Generator | ResidualGenerator | AugmentedGenerator
 
 
-def build_generator(config: ModelConfig) -> Generator | AugmentedGenerator:
+def build_generator(config: ModelConfig) -> AnyGenerator:
     """G, untrained."""
-    return (AugmentedGenerator if config.augmented else Generator)(config)
+    if config.augmented:
+        return AugmentedGenerator(config)
+    return (ResidualGenerator if config.generator == "residual" else Generator)(config)
 
 
 def build_discriminator(config: ModelConfig) -> Discriminator | AugmentedDiscriminator:

@@ -149,9 +149,14 @@ def init_weights(module: nn.Module) -> None:
 
 
 def fold_batch_norm(module: nn.Module) -> nn.Module:
-    """Merge every batch norm into the convolution before it, in place; the function stays the same."""
+    """Merge every batch norm into the layer beside it, in place, in eval mode; the function stays the same.
+
+    Layers that know how to do so have a method `fold`.
+    """
     for name, child in module.named_children():
-        if isinstance(child, nn.Sequential) and len(child) > 1 and isinstance(child[1], nn.BatchNorm2d):
+        if hasattr(child, "fold"):
+            child.fold()
+        elif isinstance(child, nn.Sequential) and len(child) > 1 and isinstance(child[1], nn.BatchNorm2d):
             transposed = isinstance(child[0], nn.ConvTranspose2d)
             setattr(module, name, nn.Sequential(fuse_conv_bn_eval(child[0], child[1], transposed), *child[2:]))
         else:

@@ -169,8 +169,9 @@ class SharedBatchNorm(nn.modules.batchnorm._BatchNorm):
             self.num_batches_tracked += 1
             self.running_mean.lerp_(mean.float(), self.momentum)
             self.running_var.lerp_((variance * (count / (count - 1))).float(), self.momentum)
-        scale = self.weight * (variance + self.eps).rsqrt()
-        shift = self.bias - mean * scale
+        scale = (variance + self.eps).rsqrt()
+        scale = scale if self.weight is None else self.weight * scale
+        shift = -mean * scale if self.bias is None else self.bias - mean * scale
         scale, shift = (v.float().view(-1, *[1] * (x.ndim - 2)) for v in (scale, shift))
         return torch.addcmul(shift, x.float(), scale).to(x.dtype)
 
