@@ -6,7 +6,6 @@ pixels      random features of colour layout, for trying the scripts with no dow
 FILE.py     its function load_trunk(device): a module from images (N, 3, H, W) in [-1, 1] to features (N, D)
 """
 
-import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from torchmetrics.image.fid import NoTrainInceptionV3
 from tqdm import tqdm
 
 from t2i.hub import given_path
+from training.run.code import load_function
 from training.text.features import SIDE, four_views, googlenet_trunk, imagenet_normal, pixel_views
 
 SPACES = "inception, googlenet, pixels, or a Python file with load_trunk(device)"
@@ -87,14 +87,10 @@ def _inception(device: str) -> FeatureSpace:
 
 
 def _load_trunk(file: Path, device: str) -> nn.Module:
-    if not file.is_file() or file.suffix != ".py":
-        raise ValueError(f"{file} is no Python file; choose {SPACES}.")
-    spec = importlib.util.spec_from_file_location("trunk", file)
-    code = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(code)
-    if not hasattr(code, "load_trunk"):
-        raise ValueError(f"{file} has no function load_trunk(device).")
-    return code.load_trunk(device)
+    try:
+        return load_function(file, "load_trunk")(device)
+    except ValueError as error:
+        raise ValueError(f"{str(error).rstrip('.')}; choose {SPACES}.") from error
 
 
 def _signed(images: Tensor) -> Tensor:
