@@ -1,12 +1,16 @@
 """The judge: a discriminator on a frozen network's feature maps."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
 import torch
+from support.resuming import check_resumed_equals_straight
 from torch import nn
 
+from training.gans.adversarial import GanTrainer
 from training.gans.judge import Judge
+from training.gans.presets import PRESETS, GanConfig
 from training.gans.pretrained import load_maps
 
 SIZE = 32
@@ -46,19 +50,35 @@ def judge(maps_file) -> Judge:
     return Judge(maps, 16, SIZE)
 
 
+@pytest.fixture
+def trainer(maps_file, synthetic):
+    """Builds a GAN's trainer with the judge, from settings."""
+    few = synthetic.thin(64)
+    phi = torch.randn(sum(map(len, few.captions)), 16, generator=torch.Generator().manual_seed(0))
+    small = dataclasses.replace(
+        PRESETS["smoke"],
+        batch_size=8,
+        generator_channels=4,
+        discriminator_channels=4,
+        judge=str(maps_file),
+        judge_size=SIZE,
+    )
+    return lambda **more: GanTrainer(few, phi, dataclasses.replace(small, **more), torch.device("cpu"))
+
+
 def test_each_map_gives_a_logit_of_the_picture_and_one_of_picture_and_text(judge):
     images, phi = torch.rand(3, 3, 24, 24) * 2 - 1, torch.randn(3, 16)
-    features = judge.features(judge.look(images))
-    alone, beside = judge.alone_logits(features), judge.text_logits(features, judge.read(phi))
+    judge.eval()
+    alone, pooled = judge.weigh(judge.look(images))
+    beside = judge.compare(pooled, judge.read(phi))
     assert alone.shape == beside.shape == (3, 2)
-    torch.testing.assert_close(judge(images, phi), torch.cat([alone, beside], 1), rtol=1e-2, atol=1e-3)
-    other = judge.text_logits(features, judge.read(torch.randn(3, 16)))
-    assert not torch.allclose(beside, other)
+    torch.testing.assert_close(judge(images, phi), torch.cat([alone, beside], 1))
+    assert not torch.allclose(beside, judge.compare(pooled, judge.read(torch.randn(3, 16))))
 
 
 def test_heads_learn_and_the_frozen_network_and_the_mixing_stay(judge):
     trained = {name for name, p in judge.named_parameters() if p.requires_grad}
-    assert trained and not any(name.startswith("mixing") for name in trained)
+    assert trained == set(dict(judge.named_parameters())) and not any("mixing" in name for name in trained)
     assert any(name.startswith("mixing") for name in judge.state_dict())
     assert not any("layers" in name for name in judge.state_dict())
     images = (torch.rand(2, 3, 24, 24) * 2 - 1).requires_grad_()
@@ -74,6 +94,37 @@ def test_a_state_brings_the_mixing_back(judge, maps_file):
     images, phi = torch.rand(2, 3, 32, 32) * 2 - 1, torch.randn(2, 16)
     other.load_state_dict(judge.state_dict())
     torch.testing.assert_close(other.eval()(images, phi), judge.eval()(images, phi))
+
+
+@pytest.mark.parametrize(
+    "more", [{"variant": "gan"}, {"variant": "int-cls"}, {"generator": "residual", "augment": True}]
+)
+def test_a_gan_with_a_judge_stopped_and_resumed_equals_a_straight_run(trainer, tmp_path, more):
+    check_resumed_equals_straight(lambda: trainer(**more), tmp_path)
+
+
+def test_G_minds_the_judge_as_much_as_it_is_told_to(trainer):
+    without, ignored, minded = trainer(judge=""), trainer(judge_weight=0.0), trainer()
+    for t in (without, ignored, minded):
+        losses = t.step(0)
+    assert {"J_loss", "judge"} <= losses.keys()
+    weights = [next(t.G.parameters()).detach() for t in (without, ignored, minded)]
+    assert torch.equal(weights[0], weights[1]) and not torch.equal(weights[0], weights[2])
+
+
+def test_the_judge_learns_to_tell_drawn_pictures(trainer):
+    t = trainer(lr=2e-3)
+    t._set_learning_rate = lambda step: None
+    t.G_optimizer.param_groups[0]["lr"] = 0.0
+    losses = [t.step(k)["J_loss"].item() for k in range(20)]
+    assert sum(losses[-5:]) < 0.8 * sum(losses[:5])
+
+
+def test_settings_out_of_range_are_refused():
+    with pytest.raises(ValueError, match="--judge-size is 16; it must be from 32 to 512"):
+        GanConfig(judge="efficientnet_b0", judge_size=16)
+    with pytest.raises(ValueError, match="--generator is 'big'; choose one of reed, residual"):
+        GanConfig(generator="big")
 
 
 @pytest.mark.parametrize(("name", "channels"), [("mobilenet_v2", [24, 32, 96, 1280]), ("vgg11", [256, 512, 512, 512])])

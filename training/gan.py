@@ -39,7 +39,7 @@ from training.text.embeddings import embed_captions, encode, load_trained_encode
 GRID, GRID_NOISE = 8, 100  # captions and seeds of the sample grid; its stream of randomness
 FREE = (  # may change when a run is resumed
     "epochs", "lr", "halve_lr_epochs", "anneal", "ema_images", "interpolated_share", "diversity", "diversity_cells",
-    "readable", "speckle", "augment", "smooth", "dropout", "kl", "tick_epochs", *PRECISION_KEYS,
+    "readable", "speckle", "augment", "judge_weight", "smooth", "dropout", "kl", "tick_epochs", *PRECISION_KEYS,
 )  # fmt: skip
 
 
@@ -138,6 +138,7 @@ def export_gan(folder: Path, trainer: GanTrainer, encoder: TextEncoder, data: Ca
         text_encoder=encoder.config,
         examples=example_captions(data),
         training=asdict(trainer.config)
+        | {"judge": Path(trainer.config.judge).name}  # a path of this machine says nothing to others
         | trainer.precision.record()
         | {"data": data.name, "images_seen": trainer.images_seen, "history": history},
     )

@@ -10,20 +10,33 @@ from t2i.networks import build_discriminator, build_generator
 from t2i.networks.augmented import Dropout, Whitening
 from t2i.networks.models import StyleEncoder
 from training.data.captioned import CaptionedImages
-from training.gans.augment import Places, augment, draw_places
+from training.gans.augment import HOLE, SMALL_HOLE, Places, augment, draw_places
 from training.gans.batches import Batch, BatchSource
+from training.gans.judge import Judge
 from training.gans.presets import GanConfig
+from training.gans.pretrained import load_maps
 from training.run.distributed import average_gradients, own_share, share_batch_norm
 from training.run.export import calibrate_batch_norm
 from training.run.loop import Trainer
-from training.run.losses import conditioning_loss, discriminator_loss, diversity_loss, generator_loss, style_loss
+from training.run.losses import (
+    conditioning_loss,
+    discriminator_loss,
+    diversity_loss,
+    generator_loss,
+    hinge_discriminator_loss,
+    hinge_generator_loss,
+    style_loss,
+)
 from training.run.precision import choose_precision
 from training.run.randomness import step_generator, step_key, step_noise
 
 NOISE, CALIBRATION, REAL, FAKE, FAKE_FOR_G, SPECKLE, DROPOUT = range(1, 8)  # streams of step-keyed randomness
-SEEN = (REAL, FAKE, FAKE_FOR_G)
+JUDGE_REAL, JUDGE_FAKE, JUDGE_FOR_G = range(8, 11)
+SEEN = {REAL: HOLE, FAKE: HOLE, FAKE_FOR_G: HOLE}  # streams of pictures, and how much of each is hidden
+SEEN_BY_JUDGE = {JUDGE_REAL: SMALL_HOLE, JUDGE_FAKE: SMALL_HOLE, JUDGE_FOR_G: SMALL_HOLE}
+JUDGE_BETAS = RESIDUAL_BETAS = (0.0, 0.99)
 STYLE_LR = 1e-3
-TERMS = ("diversity", "readable", "kl")
+WEIGHTS = {"diversity": "diversity", "readable": "readable", "kl": "kl", "judge": "judge_weight"}  # of G's terms
 FAR_STEP = 10**9  # batches that no run reaches, for statistics and pictures of the data
 
 
@@ -61,9 +74,10 @@ class GanTrainer(Trainer):
         share_batch_norm(self.G, self.D.trunk, self.D.joint)  # D.embed sees the text of all rows
         self.decay = 0.5 ** (config.batch_size / config.ema_images)
         self.ema = AveragedModel(self.G, use_buffers=False)
-        adam = {"lr": config.lr, "betas": (config.beta1, 0.999), "fused": True}
-        self.G_optimizer = torch.optim.Adam(self.G.parameters(), **adam)
-        self.D_optimizer = torch.optim.Adam(self.D.parameters(), **adam)
+        betas = (config.beta1, 0.999)
+        own_betas = RESIDUAL_BETAS if config.generator == "residual" else betas
+        self.G_optimizer = torch.optim.Adam(self.G.parameters(), lr=config.lr, betas=own_betas, fused=True)
+        self.D_optimizer = torch.optim.Adam(self.D.parameters(), lr=config.lr, betas=betas, fused=True)
         self.parts = {
             "G": self.G, "D": self.D, "ema": self.ema,
             "G_optimizer": self.G_optimizer, "D_optimizer": self.D_optimizer,
@@ -73,6 +87,11 @@ class GanTrainer(Trainer):
             share_batch_norm(self.S)
             self.S_optimizer = torch.optim.Adam(self.S.parameters(), lr=STYLE_LR, fused=True)
             self.parts |= {"S": self.S, "S_optimizer": self.S_optimizer}
+        if config.judge:
+            self.J = Judge(load_maps(config.judge, device), phi.shape[1], config.judge_size)
+            self.J.to(device, memory_format=torch.channels_last)
+            self.J_optimizer = torch.optim.Adam(self.J.parameters(), lr=config.lr, betas=JUDGE_BETAS, fused=True)
+            self.parts |= {"J": self.J, "J_optimizer": self.J_optimizer}
 
     def _prepare_augmented(self, phi: Tensor) -> None:
         """What the skip-thought system's networks take from the data and the settings."""
@@ -104,10 +123,10 @@ class GanTrainer(Trainer):
         if config.readable:  # drawn as the pictures lie, channels last
             speckle = step_noise((count, size, size, 3), seed, step, SPECKLE, device)[own].permute(0, 3, 1, 2)
         if config.augment:
-            for stream in SEEN:
+            for stream, hole in (SEEN | SEEN_BY_JUDGE if config.judge else SEEN).items():
                 generator = step_generator(seed, step, stream, device)
-                rows = count if stream == FAKE_FOR_G else self.batch_size
-                places[stream] = draw_places(rows, size, generator, self.share)
+                rows = count if stream in (FAKE_FOR_G, JUDGE_FOR_G) else self.batch_size
+                places[stream] = draw_places(rows, size, generator, self.share, hole)
         if config.augmented:
             self.dropout.manual_seed(step_key(seed, step, DROPOUT))
         return Draws(batch, z, speckle, places)
@@ -127,6 +146,11 @@ class GanTrainer(Trainer):
         D_loss = discriminator_loss(real, fake, wrong if self.config.mismatched_text else None, self.smooth)
         self.phase("D backward and update")
         self._update(self.D_optimizer, D_loss)
+        losses = {"D_loss": D_loss}
+        if self.config.judge:
+            self.phase("judge")
+            losses["J_loss"] = self._judge_loss(batch, fakes[:n].detach(), draws)
+            self._update(self.J_optimizer, losses["J_loss"])
         self.phase("D on G's pictures")
         self.D.requires_grad_(False)
         with self._autocast():
@@ -134,15 +158,17 @@ class GanTrainer(Trainer):
             logits = self.D.judge(features, code[own])
         G_loss = generator_loss(logits.float(), self.smooth)
         self.phase("G's other terms")
-        losses = {"D_loss": D_loss, "G_loss": G_loss} | self._terms(fakes, draws, phi, pairs)
+        losses |= {"G_loss": G_loss} | self._terms(fakes, draws, phi, pairs)
         self.phase("G backward and update")
-        asked = sum(getattr(self.config, name) * losses[name] for name in TERMS if name in losses)
+        asked = sum(getattr(self.config, weight) * losses[name] for name, weight in WEIGHTS.items() if name in losses)
         self._update(self.G_optimizer, G_loss + asked)
         if self.config.readable:
             average_gradients(self.S_optimizer)
             self.S_optimizer.step()
             self.S_optimizer.zero_grad(set_to_none=True)
         self.D.requires_grad_(True)
+        if self.config.judge:
+            self.J.requires_grad_(True)
         means = {f"p_{k}": v.sigmoid().mean() for k, v in {"real": real, "wrong": wrong, "fake": fake}.items()}
         return losses | means
 
@@ -162,6 +188,11 @@ class GanTrainer(Trainer):
             with self._autocast():
                 read = self.S(torch.add(fakes, draws.speckle, alpha=self.config.speckle))
             terms["readable"] = style_loss(read.float(), z[:, : self.sizes.noise_size])
+        if self.config.judge:
+            self.J.requires_grad_(False)
+            with self._autocast():
+                logits = self.J(self._seen(fakes, draws, JUDGE_FOR_G), phi)
+            terms["judge"] = hinge_generator_loss(logits.float())
         if self.sizes.augmented:
             terms["kl"] = conditioning_loss(*self.G.condition(phi))
         return terms
@@ -194,6 +225,24 @@ class GanTrainer(Trainer):
             wrong = self.D.judge(features, code[partner[own]])
             fake = self.D.judge(self.D.trunk(fakes), code[own])
         return real.float(), wrong.float(), fake.float()
+
+    def _judge_loss(self, batch: Batch, fakes: Tensor, draws: Draws) -> Tensor:
+        """What the judge learns from: of pictures alone, and of pictures beside text, as D does.
+
+        Photographs and drawn pictures pass side by side, since nothing in the judge mixes its rows.
+        """
+        own, n = self.share.rows, len(fakes)
+        pictures = torch.cat([self._seen(batch.images, draws, JUDGE_REAL), self._seen(fakes, draws, JUDGE_FAKE)])
+        with torch.no_grad(), self._autocast():
+            seen = self.J.look(pictures)
+        with self._autocast():
+            alone, pooled = self.J.weigh(seen)
+            code = self.J.read(batch.phi)
+        alone, pooled, code = alone.float(), pooled.float(), code.float()
+        right = self.J.compare(pooled[:n], code[own])
+        wrong = self.J.compare(pooled[:n], code[batch.partner[own]]) if self.config.mismatched_text else None
+        fake = self.J.compare(pooled[n:], code[own])
+        return hinge_discriminator_loss(alone[:n], alone[n:]) + hinge_discriminator_loss(right, fake, wrong)
 
     @staticmethod
     def _seen(images: Tensor, draws: Draws, stream: int) -> Tensor:

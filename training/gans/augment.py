@@ -14,29 +14,33 @@ from training.run.randomness import whole_numbers
 
 SHIFT = 1 / 8  # of the side, at most, in each direction
 HOLE = 1 / 2  # side of the hidden square
+SMALL_HOLE = 0.2  # for a judge on pretrained features: larger ones come back as dark squares in G's pictures
 
 
 @dataclass(frozen=True)
 class Places:
     """How each of N pictures is augmented: `shift` (2, N, 1) pixels down and right, `hole` (2, N, 1) its square's top
-    and left edge."""
+    and left edge, of `side` pixels."""
 
     shift: Tensor
     hole: Tensor
+    side: int
 
 
-def draw_places(count: int, size: int, generator: torch.Generator, share: Share = WHOLE) -> Places:
+def draw_places(
+    count: int, size: int, generator: torch.Generator, share: Share = WHOLE, hole_share: float = HOLE
+) -> Places:
     """Places for the share's rows of `count` pictures a side of `size`, drawn on the generator's device."""
-    most, hole = round(size * SHIFT), round(size * HOLE)
+    most, hole = round(size * SHIFT), round(size * hole_share)
     shifts = whole_numbers(-most, most, (2, count, 1), generator)
     holes = whole_numbers(-hole // 2, size - hole // 2, (2, count, 1), generator)
-    return Places(shifts[:, share.rows], holes[:, share.rows])
+    return Places(shifts[:, share.rows], holes[:, share.rows], hole)
 
 
 def augment(images: Tensor, places: Places) -> Tensor:
     """Images (N, 3, S, S), each shifted over grey and with a grey square."""
     n, _, size, _ = images.shape
-    (down, right), (top, left), hole = places.shift, places.hole, round(size * HOLE)
+    (down, right), (top, left), hole = places.shift, places.hole, places.side
     steps = torch.arange(size, device=images.device)
     rows, columns = steps + down, steps + right
     hidden = _span(steps, top, hole)[:, :, None] & _span(steps, left, hole)[:, None]

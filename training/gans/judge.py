@@ -22,8 +22,8 @@ class Judge(nn.Module):
     """Images (N, 3, S, S) in [-1, 1] and text (N, text_size) to logits (N, 2 * number of maps).
 
     `maps` is the frozen network: from images of `size` pixels to a list of maps, the finest first. It
-    belongs to no state; what is mixed at random does. `look`, `read` and `judge` are apart so that a
-    picture is looked at once for right and wrong text.
+    belongs to no state; what is mixed at random does. The steps are apart so that a picture is looked at once
+    for right and wrong text.
     """
 
     def __init__(self, maps: nn.Module, text_size: int, size: int):
@@ -47,43 +47,42 @@ class Judge(nn.Module):
         """Text (N, text_size) to codes (N, maps, WIDTH)."""
         return self.embed(phi).unflatten(1, (-1, WIDTH))
 
-    def features(self, seen: list[Tensor]) -> list[Tensor]:
-        """What the heads make of mixed maps."""
-        return [head(m) for head, m in zip(self.heads, seen)]
+    def weigh(self, seen: list[Tensor]) -> tuple[Tensor, Tensor]:
+        """Mixed maps to logits of the pictures alone (N, maps), and to what is held beside text (N, maps, WIDTH)."""
+        features = [head(m) for head, m in zip(self.heads, seen)]
+        alone = [last(f).mean((1, 2, 3)) for last, f in zip(self.alone, features)]
+        pooled = [last(f).mean((2, 3)) for last, f in zip(self.beside, features)]
+        return torch.stack(alone, dim=1), torch.stack(pooled, dim=1)
 
-    def alone_logits(self, features: list[Tensor]) -> Tensor:
-        """Logits (N, maps): is it a photograph?"""
-        return torch.stack([last(f).mean((1, 2, 3)) for last, f in zip(self.alone, features)], dim=1)
-
-    def text_logits(self, features: list[Tensor], code: Tensor) -> Tensor:
-        """Logits (N, maps): is it a photograph of what the text says?"""
-        pooled = torch.stack([last(f).mean((2, 3)) for last, f in zip(self.beside, features)], dim=1)
+    @staticmethod
+    def compare(pooled: Tensor, code: Tensor) -> Tensor:
+        """Logits (N, maps) of what `weigh` holds beside text, and codes: is it a photograph of what the text says?"""
         return (pooled * code).sum(2) / math.sqrt(WIDTH)
 
     def forward(self, images: Tensor, phi: Tensor) -> Tensor:
-        features = self.features(self.look(images))
-        return torch.cat([self.alone_logits(features), self.text_logits(features, self.read(phi))], dim=1)
+        alone, pooled = self.weigh(self.look(images))
+        return torch.cat([alone, self.compare(pooled, self.read(phi))], dim=1)
 
 
 class Mixing(nn.Module):
-    """Maps of several resolutions to as many of WIDTH channels, each with what coarser ones say; never trained."""
+    """Maps of several resolutions to as many of WIDTH channels, each with what coarser ones say.
+
+    Its weights are drawn once and never trained: a 1x1 convolution of each map, a 3x3 one of each sum.
+    """
 
     def __init__(self, channels: list[int]):
         super().__init__()
-        self.across = nn.ModuleList(nn.Conv2d(c, WIDTH, 1, bias=False) for c in channels)
-        self.down = nn.ModuleList(nn.Conv2d(WIDTH, WIDTH, 3, padding=1, bias=False) for _ in channels)
-        for convolution in (*self.across, *self.down):
-            nn.init.kaiming_normal_(convolution.weight, nonlinearity="linear")
-        self.requires_grad_(False)
+        for k, c in enumerate(channels):
+            self.register_buffer(f"across_{k}", torch.randn(WIDTH, c, 1, 1) / math.sqrt(c))
+            self.register_buffer(f"down_{k}", torch.randn(WIDTH, WIDTH, 3, 3) / math.sqrt(9 * WIDTH))
 
     def forward(self, maps: list[Tensor]) -> list[Tensor]:
-        mixed, coarser = [], None
+        mixed = []
         for k in reversed(range(len(maps))):
-            x = self.across[k](maps[k])
-            if coarser is not None:
-                x = x + F.interpolate(coarser, x.shape[2:], mode="bilinear", align_corners=False)
-            coarser = self.down[k](x)
-            mixed.append(coarser)
+            x = F.conv2d(maps[k], getattr(self, f"across_{k}"))
+            if mixed:
+                x = x + F.interpolate(mixed[-1], x.shape[2:], mode="bilinear", align_corners=False)
+            mixed.append(F.conv2d(x, getattr(self, f"down_{k}"), padding=1))
         return mixed[::-1]
 
 

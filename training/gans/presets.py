@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass, replace
 
-from t2i.config import VARIANTS, ModelConfig
+from t2i.config import GENERATORS, VARIANTS, ModelConfig
 from training.run.precision import check_precision
 from training.run.ranges import POSITIVE, check_ranges
 
@@ -19,7 +19,10 @@ class GanConfig:
     Without `joint_norm`, D can't tell pairs by what batch norm gives away of the other pairs.
     `diversity` weighs a term that keeps G from ignoring its noise, `readable` one that keeps the noise
     readable in the picture by a style encoder trained alongside, through noise of deviation `speckle`;
-    `augment` shifts and partly hides what D sees. The paper has none of them.
+    `augment` shifts and partly hides what D sees. `generator` is the paper's, "reed", or "residual", with noise and
+    text at every resolution. `judge` names the frozen network (`training.gans.pretrained`) of a second discriminator,
+    which sees pictures enlarged to `judge_size` and of which G minds `judge_weight` times the loss. The paper has
+    none of them.
     Of the variant skip-thought alone: `smooth` is how far D's labels lie from 0 and 1, `dropout` the share
     of D's features that a step leaves out, `kl` weighs how far the text's distribution may lie from a
     standard normal one.
@@ -46,6 +49,10 @@ class GanConfig:
     readable: float = 0.0
     speckle: float = 0.1
     augment: bool = False
+    generator: str = "reed"
+    judge: str = ""
+    judge_weight: float = 1.0
+    judge_size: int = 96
     smooth: float = 0.1
     dropout: float = 0.3
     kl: float = 2.0
@@ -57,12 +64,15 @@ class GanConfig:
         if self.variant not in VARIANTS:
             raise ValueError(f"--variant is {self.variant!r}; choose one of {', '.join(VARIANTS)}.")
         check_precision(self.precision)
+        if self.generator not in GENERATORS:
+            raise ValueError(f"--generator is {self.generator!r}; choose one of {', '.join(GENERATORS)}.")
         if self.load_size < self.image_size:
             raise ValueError(f"--load-size is {self.load_size}, smaller than --image-size {self.image_size}.")
         check_ranges(
             self, batch_size=(4, math.inf), lr=(POSITIVE, math.inf), beta1=(0, 0.999), anneal=(0, 1),
             interpolated_share=(0, 1), diversity=(0, math.inf), diversity_cells=(1, self.image_size),
             readable=(0, math.inf), speckle=(0, math.inf), smooth=(0, 0.5), dropout=(0, 0.99), kl=(0, math.inf),
+            judge_weight=(0, math.inf), judge_size=(32, 512),
         )  # fmt: skip
         self.model(1)  # sizes of networks that can't be built
 
@@ -103,6 +113,7 @@ class GanConfig:
             discriminator_channels=self.discriminator_channels,
             joint_norm=self.joint_norm,
             augmented=self.augmented,
+            generator=self.generator,
         )
 
 

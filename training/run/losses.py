@@ -46,6 +46,22 @@ def _wrong(logits: Tensor, smooth: float) -> Tensor:
     return (F.softplus(logits) - smooth * logits).mean()
 
 
+def hinge_discriminator_loss(real: Tensor, fake: Tensor, wrong: Tensor | None = None) -> Tensor:
+    """Hinge loss of logits, whatever their shape; fake and wrong share the weight as in `discriminator_loss`.
+
+    Lim and Ye 2017 (arXiv 1705.02894).
+    """
+    below = F.relu(1 + fake).mean()
+    if wrong is not None:
+        below = (below + F.relu(1 + wrong).mean()) / 2
+    return F.relu(1 - real).mean() + below
+
+
+def hinge_generator_loss(fake: Tensor) -> Tensor:
+    """What G asks of a discriminator that learns by the hinge loss."""
+    return -fake.mean()
+
+
 def conditioning_loss(mean: Tensor, deviation: Tensor) -> Tensor:
     """KL(N(mean, deviation^2) || N(0, 1)), mean over rows and dimensions.
 
