@@ -6,12 +6,16 @@ import time
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Event
 
+from t2i.serving.hosting import own_folder, stop_signal
 from t2i.serving.place import Place, in_a_sentence
 
 if __name__ == "__main__":  # before gradio, which reads the environment when it is imported, and tells tracebacks
+    stop = stop_signal()
     with in_a_sentence():
-        place = Place.from_environment()
+        place, folder = Place.from_environment(), own_folder()
     place.prepare()
 
 import gradio as gr
@@ -20,7 +24,7 @@ from gradio.events import Dependency
 from starlette.middleware import Middleware
 
 from t2i.config import TITLES
-from t2i.networks.text import MAX_CHARACTERS, legible
+from t2i.networks.text import MAX_CHARACTERS, is_readable, legible, num_words
 from t2i.page import browser, texts
 from t2i.page.checks import WHOLE_SEED, checks, one_of, readable, readable_lines, uploaded, whole
 from t2i.page.components import (
@@ -35,7 +39,7 @@ from t2i.page.components import (
     theme,
     waiting,
 )
-from t2i.page.endpoints import Endpoints
+from t2i.page.endpoints import NUM_EXAMPLES, Endpoints
 from t2i.page.messages import one_sentence
 from t2i.page.settings import (
     FIRST_COLUMNS,
@@ -57,17 +61,17 @@ from t2i.page.settings import (
     WALKS,
 )
 from t2i.page.tools import take_written_numbers
+from t2i.serving.doors import is_open
 from t2i.serving.guard import Guard, impatient
 from t2i.serving.hosting import (
     allow_open_files,
     declare_gpu,
     in_a_loop,
     keep_tidy,
-    own_folder,
     seconds_to_keep,
+    seconds_to_stop,
     serve_until_stopped,
     share_heaps,
-    stop_signal,
 )
 from t2i.serving.server import text_route
 from t2i.serving.shelf import Shelf
@@ -82,6 +86,7 @@ BODIES = {  # bytes of a request: an upload with its wrapping, a photograph in a
 }
 
 TURNS = {"concurrency_id": "model", "concurrency_limit": 1}  # one call of the model, or one large picture, at a time
+DECODING = {"concurrency_id": "photograph", "concurrency_limit": 1}  # and one visitor's picture read at a time
 DRAWING = {  # validators see values as they were sent
     **TURNS,
     "preprocess": False,
@@ -158,7 +163,7 @@ def generate_tab(endpoints: Endpoints, model: gr.Dropdown, chosen: Dependency) -
     typed = partial(gr.on, [caption.submit, button.click])
     picked = samples.click(lambda row: row[0], samples, caption, **AT_ONCE).then
     settings = [caption, seed, renew, model]
-    restored = dropped.upload(endpoints.restore, dropped, settings, **QUIETLY).success
+    restored = dropped.upload(endpoints.restore, dropped, settings, **DECODING, **QUIETLY).success
     drawing = {
         "fn": endpoints.generate, "inputs": [caption, seed, count, model], "outputs": pictures, **DRAWING,
         "validator": checks(readable, WHOLE_SEED, whole("number of pictures", 1, MAX_COUNT), endpoints.known),
@@ -224,10 +229,10 @@ def interpolate_tab(endpoints: Endpoints, model: gr.Dropdown, chosen: Dependency
         "outputs": [picture, refusal], "trigger_mode": "always_last", "queue": False, "show_progress": "hidden",
         "preprocess": False, "postprocess": False,
     }  # fmt: skip
-    changes = [c.input for c in (amount, noise_amount, seed, to_seed)] + [caption_a.change, caption_b.change]
-    gr.on(changes, api_name="blend", api_visibility="undocumented", **moved)
-    for event in (chosen, reset.click(None, None, [amount, noise_amount], js=browser.RESET, **IN_BROWSER)):
-        event.then(api_visibility="private", **moved)
+    changes = [c.change for c in (caption_a, caption_b, amount, noise_amount, seed, to_seed)]
+    gr.on(changes, api_name="blend", api_visibility="undocumented", **moved)  # one event: no answer overtakes another
+    chosen.then(api_visibility="private", **moved)
+    reset.click(None, None, [amount, noise_amount], js=browser.RESET, **IN_BROWSER)
     swap.click(None, [caption_a, caption_b, amount], [caption_a, caption_b, amount], js=browser.SWAP, **IN_BROWSER)
     gr.on(
         [button.click, caption_a.submit, caption_b.submit], endpoints.interpolate,
@@ -252,7 +257,8 @@ def style_tab(endpoints: Endpoints, model: gr.Dropdown) -> None:
             return
         gr.Markdown(endpoints.worded(texts.STYLE), elem_classes="lead")
         photos = endpoints.synth.photos
-        own = (caption_of(photos[0]) if photos else "") or endpoints.example(0)
+        own = caption_of(photos[0]) if photos else ""
+        own = own if is_readable(own) else endpoints.example(0)
         captions = "\n".join(endpoints.examples[: MAX_CAPTIONS - 2])
         with gr.Row():
             with gr.Column(scale=2, min_width=280):
@@ -275,10 +281,10 @@ def style_tab(endpoints: Endpoints, model: gr.Dropdown) -> None:
 
     values = {
         "fn": endpoints.transfer_style, "inputs": [photo, caption, others, model], "outputs": pictures,
-        "validator": checks(uploaded, readable, readable_lines, endpoints.known), **DRAWING,
+        "validator": checks(uploaded, readable, readable_lines, endpoints.known), **DRAWING, **DECODING,
     }  # fmt: skip
     gr.on([button.click, caption.submit], api_name="transfer_style", **values)
-    readied = photo.upload(endpoints.presentable, photo, photo, preprocess=False, **TURNS, **QUIETLY).success
+    readied = photo.upload(endpoints.presentable, photo, photo, preprocess=False, **DECODING, **QUIETLY).success
     readied(api_visibility="private", **values)
     chosen = samples.select(choose_photo, [samples, caption], [photo, caption], **AT_ONCE)
     chosen.then(api_visibility="private", **values)
@@ -309,8 +315,8 @@ def grid_tab(endpoints: Endpoints, model: gr.Dropdown) -> None:
 
 def explain_tab(endpoints: Endpoints, model: gr.Dropdown) -> None:
     """What each word does to a picture, and what D thinks of it."""
-    first = endpoints.example(4)
-    shown, effects, scores = endpoints.explain(first, LONE_SEED)
+    first = next((e for e in map(endpoints.example, range(4, 4 + NUM_EXAMPLES)) if num_words(e) > 1), "")
+    shown, effects, scores = endpoints.explain(first, LONE_SEED) if first else (None, [], [])
     with gr.Tab("Explain"):
         with gr.Row():
             with gr.Column(scale=2, min_width=240):
@@ -322,7 +328,7 @@ def explain_tab(endpoints: Endpoints, model: gr.Dropdown) -> None:
                     seed = seed_box("Seed", LONE_SEED, min_width=140)
                     button = gr.Button("Explain", variant="primary", elem_classes="draw", min_width=140)
         words = from_values(browser.WORDS, browser.WORD_SCHEMA, effects, elem_id="words", label="Words")
-        with gr.Column(visible=bool(scores)):
+        with gr.Column(visible=endpoints.synth.has_discriminator):
             gr.Markdown(texts.MATCHES, elem_classes="lead")
             matches = from_values(browser.BARS, browser.MATCH_SCHEMA, scores, elem_id="matches", label="Matches")
 
@@ -395,7 +401,10 @@ def serve(page: gr.Blocks, shelf: Shelf, place: Place) -> None:
         run_history=False,
         state_session_capacity=MAX_SESSIONS,
         mcp_server=True,
-        app_kwargs={"routes": [text_route(shelf.own)], "middleware": [Middleware(Guard, limits=BODIES)]},
+        app_kwargs={
+            "routes": [text_route(shelf.own)],
+            "middleware": [Middleware(Guard, limits=BODIES, is_open=is_open)],
+        },
         footer_links=["api", "settings"],
         prevent_thread_lock=True,
     )
@@ -410,39 +419,38 @@ def forget_deleted(page: gr.Blocks) -> None:
         files -= {file for file in tuple(files) if not Path(file).exists()}
 
 
-def main(place: Place, arguments: list[str] | None = None) -> None:
-    """Load the weights and serve until told to stop; there are no arguments but -h.
+def main(place: Place, folder: TemporaryDirectory, stop: Event, arguments: list[str] | None = None) -> None:
+    """Load the weights and serve until told to `stop`; there are no arguments but -h.
 
     What hosts get wrong is told in a sentence.
 
     `$T2I_WEIGHTS` are those to show, `$T2I_MODELS` others of the Hub that visitors may choose (owner/repo@revision,
     separated by commas), and `T2I_ANY_MODEL=1` lets them name any. Generated and uploaded files live for
-    `$T2I_KEEP_SECONDS`, in a folder of their own in `$GRADIO_TEMP_DIR`.
+    `$T2I_KEEP_SECONDS`, in `folder`, which goes at the end; until then running requests have `$T2I_STOP_SECONDS`.
     """
     shape = argparse.RawDescriptionHelpFormatter
     argparse.ArgumentParser("python app.py", description=texts.HELP, formatter_class=shape).parse_args(arguments)
     torch.set_num_threads(1)  # for one small picture a second thread gains little, and waits long on a busy machine
-    stop = stop_signal()
     allow_open_files()
     share_heaps()
     declare_gpu()
     clock = [time.perf_counter()]
     with in_a_sentence():
-        keep_seconds = seconds_to_keep()
+        keep_seconds, stop_seconds = seconds_to_keep(), seconds_to_stop()
         shelf = Shelf.from_environment()
         clock.append(time.perf_counter())
-        with own_folder() as folder:
+        with folder:
             page = in_a_loop(build, shelf)
             clock.append(time.perf_counter())
-            keep_tidy(folder, keep_seconds, partial(forget_deleted, page))  # before visitors come: their files go
+            keep_tidy(Path(folder.name), keep_seconds, partial(forget_deleted, page))  # before visitors come
             with in_a_sentence(Exception):  # no kinder one is gradio's, where it does not reach itself
                 in_a_loop(serve, page, shelf, place)
             clock.append(time.perf_counter())
             names = ("weights", "first pictures", "server")
             parts = ", ".join(f"{name} {after - before:.1f} s" for name, (before, after) in zip(names, pairwise(clock)))
             print(f"Started in {clock[-1] - clock[0]:.1f} s after the imports: {parts}", flush=True)
-            serve_until_stopped(page.server, page.server.thread, stop)
+            serve_until_stopped(page.server, page.server.thread, stop, stop_seconds)
 
 
 if __name__ == "__main__":
-    main(place)
+    main(place, folder, stop)

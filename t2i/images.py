@@ -1,4 +1,4 @@
-"""Tensors to pictures, grids, and the text that travels in a PNG."""
+"""Tensors to pictures and back, grids, and the text that travels in a PNG."""
 
 import json
 import math
@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
+import torch
 from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
 from torch import Tensor
 
 from t2i.config import MAX_SEED
 from t2i.networks.text import clean_caption, writable
+from t2i.photos import to_square
 
 GAP = 2  # pixels between the pictures of a grid
 TOLD = r"(?s)(.*)\n(?:Seed: ([0-9]{1,10}), )?Size: [0-9]+x[0-9]+, Model: ([^,\n]+).*"  # what `parameters_text` writes
@@ -135,3 +138,9 @@ def read_parameters(image: Image.Image) -> Parameters | None:
     except ValueError:
         return None
     return Parameters(told[1], int(told[2]), told[3])
+
+
+def to_pixels(images: list[Image.Image], size: int) -> Tensor:
+    """Pictures of any size to (N, 3, size, size) in [-1, 1]."""
+    arrays = [np.asarray(to_square(image, size)) for image in images]
+    return torch.from_numpy(np.stack(arrays)).permute(0, 3, 1, 2).float() / 127.5 - 1

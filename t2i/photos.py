@@ -8,19 +8,22 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-import torch
 from PIL import ExifTags, Image, ImageOps
-from torch import Tensor
+from PIL.ImageFile import ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.TiffImagePlugin import TiffImageFile
 
 MAX_PIXELS = 32_000_000
 FEWER = {"AVIF": 20_000_000, "WEBP": 12_000_000, "JPEG2000": 10_000_000}  # their decoders take several times the memory
 MAX_SCANS = 100  # of a JPEG; a progressive one has about ten, and each is a walk over all its pixels
 SCAN, END = b"\xff\xda", b"\xff\xd9"  # markers in a JPEG
+JPEG_IN_TIFF = ("jpeg", "tiff_jpeg")
+STRIPS = ((273, 279), (324, 325))  # tags of a TIFF: where strips and tiles lie, and how long they are
 DRAFTED = 128_000_000  # of a camera's ordinary JPEG, which is decoded smaller
 MAX_SIDE = 30_000
 ENOUGH = 1_000_000  # pixels to go on with: more take memory and show nothing at 64 or 128
 FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "TIFF", "WEBP")  # not EPS, which is a program
-NOT_SHOWN = ("JPEG2000", "TIFF")  # by browsers, as a rule
+NOT_SHOWN = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51")  # first bytes
 
 
 def open_photo(file: str | Path | BinaryIO, formats: Sequence[str] = FORMATS) -> Image.Image:
@@ -36,11 +39,9 @@ def open_photo(file: str | Path | BinaryIO, formats: Sequence[str] = FORMATS) ->
 
 
 def is_shown_by_browsers(file: str | Path) -> bool:
-    """Whether a page can show a file that `open_photo` reads; ValueError as there for what is no picture."""
-    with _in_a_sentence(file), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        with Image.open(file, formats=FORMATS) as image:
-            return image.format not in NOT_SHOWN
+    """Whether a page can show a file that `open_photo` reads, by its first bytes: TIFF and JPEG 2000 it can't."""
+    with Path(file).open("rb") as stream:
+        return not stream.read(12).startswith(NOT_SHOWN)
 
 
 @contextmanager
@@ -67,10 +68,10 @@ def _decode(file: str | Path | BinaryIO, formats: Sequence[str]) -> Image.Image:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about sizes, which are measured here, and about odd metadata
         with Image.open(file, formats=formats) as image:
-            scans = num_scans(image.fp) if image.format == "JPEG" else 0
+            scans = num_scans(image)
             if scans > MAX_SCANS:
                 raise OSError("too many scans")
-            drafted = scans == 1  # more are decoded in full size
+            drafted = isinstance(image, JpegImageFile) and scans == 1  # more are decoded in full size
             most = DRAFTED if drafted else FEWER.get(image.format, MAX_PIXELS)
             if image.width * image.height > most or max(image.size) > MAX_SIDE:
                 raise Image.DecompressionBombError
@@ -78,12 +79,28 @@ def _decode(file: str | Path | BinaryIO, formats: Sequence[str]) -> Image.Image:
             return ImageOps.exif_transpose(shrunk(image))
 
 
-def num_scans(file: BinaryIO) -> int:
-    """Scans of the first picture in a JPEG file, which is then read from where it was."""
+def num_scans(image: ImageFile) -> int:
+    """The most scans of a JPEG that the first picture of an opened file is, or that one of its parts is; else 0.
+
+    A JPEG that lists other pictures (MPO) is one; a TIFF may hold one in each strip or tile, an old one anywhere.
+    """
+    file, compression = image.fp, image.info.get("compression") if isinstance(image, TiffImageFile) else ""
+    if not isinstance(image, JpegImageFile) and compression not in JPEG_IN_TIFF:
+        return 0
     place = file.tell()
     file.seek(0)
-    data, start = file.read(), 2
+    data, tags = file.read(), image.tag_v2 if compression else {}
     file.seek(place)
+    if not compression:
+        return _num_scans(data)
+    if compression != "jpeg":
+        return data.count(SCAN)
+    parts = {part for at, long in STRIPS if at in tags for part in zip(tags[at], tags.get(long, ()))}
+    return max((data.count(SCAN, start, start + length) for start, length in parts), default=0)
+
+
+def _num_scans(data: bytes) -> int:
+    start = 2
     while data[start + 1 : start + 2] != SCAN[1:]:  # segments before the first scan, whose data may look like scans
         length = int.from_bytes(data[start + 2 : start + 4])
         if data[start : start + 1] != b"\xff" or length < 2:
@@ -124,9 +141,3 @@ def to_rgb(image: Image.Image) -> Image.Image:
 def to_square(image: Image.Image, size: int) -> Image.Image:
     """The largest square from the middle, scaled to `size` pixels."""
     return ImageOps.fit(to_rgb(image), (size, size), Image.Resampling.LANCZOS)
-
-
-def to_pixels(images: list[Image.Image], size: int) -> Tensor:
-    """Pictures of any size to (N, 3, size, size) in [-1, 1]."""
-    arrays = [np.asarray(to_square(image, size)) for image in images]
-    return torch.from_numpy(np.stack(arrays)).permute(0, 3, 1, 2).float() / 127.5 - 1

@@ -12,12 +12,12 @@ from torch.nn.functional import normalize, pad
 from t2i.config import MAX_SEED, SnapshotConfig
 from t2i.explanation import Explanation, WordEffect, difference
 from t2i.hub import find_snapshot
-from t2i.images import parameters_text, to_images
+from t2i.images import parameters_text, to_images, to_pixels
 from t2i.interpolation import lerp, slerp, steps_between
 from t2i.networks.models import Discriminator, Generator, StyleEncoder, fold_batch_norm
-from t2i.networks.text import clean_caption
+from t2i.networks.text import clean_caption, is_readable, num_words
 from t2i.numbers import checked_seed, whole_number
-from t2i.photos import to_pixels, to_square
+from t2i.photos import to_square
 from t2i.snapshot import (
     DISCRIMINATOR,
     GENERATOR,
@@ -91,8 +91,13 @@ class Synthesizer:
 
     @property
     def examples(self) -> tuple[str, ...]:
-        """Captions that the model's makers suggest."""
-        return self.config.examples
+        """Captions that the model's makers suggest, as far as they can be read."""
+        return tuple(caption for caption in self.config.examples if is_readable(caption))
+
+    @property
+    def has_discriminator(self) -> bool:
+        """Whether `match` can be asked."""
+        return self._discriminator is not None
 
     @property
     def has_style(self) -> bool:
@@ -197,7 +202,7 @@ class Synthesizer:
         caption of one word, and as in `generate`.
         """
         words = clean_caption(caption, keep_case=True).split()
-        if sum(any(c.isalpha() for c in word) for word in words) < 2:
+        if num_words(caption) < 2:
             raise ValueError("The caption has one word; give two or more, so that one can be left out.")
         image = self.generate(caption, seed)[0]
         without = [" ".join(words[:k] + words[k + 1 :]) for k in range(len(words))]

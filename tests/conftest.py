@@ -18,6 +18,7 @@ from t2i.networks.augmented import AugmentedDiscriminator
 from t2i.networks.models import Discriminator, StyleEncoder
 from t2i.networks.skip_thoughts import END, UNKNOWN, SkipThoughts, Vocabulary
 from t2i.networks.text import CharCnnRnn
+from t2i.serving.place import leave_out_stubs
 from t2i.snapshot import CONFIG, DISCRIMINATOR, GENERATOR, PHOTOS, STYLE_ENCODER, VARIANTS_FOLDER, read_config
 from training.data import load_data
 from training.run.export import save_network, write_snapshot
@@ -35,6 +36,7 @@ EXAMPLES = (
     "a purple flower on a dark background",
 )
 
+leave_out_stubs()  # as app.py does, before gradio is imported
 torch.set_num_threads(1)  # tests run beside one another, on networks too small for more
 
 

@@ -34,6 +34,7 @@ MEASURES: dict[str, Measure] = {
     "headers": forgeries.measure_headers,
     "html": forgeries.measure_html,
     "bombs": bombs.measure_bombs,
+    "photographs": bombs.measure_photographs,
     "metadata": forgeries.measure_metadata,
     "calls": calls.measure_calls,
     "fuzz": fuzz.measure_fuzz,

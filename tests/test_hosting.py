@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -28,9 +29,18 @@ from support.load.wire import Client, Connection
 from support.visit import CAPTION, SEED, visit
 
 from t2i.serving import hosting
-from t2i.serving.hosting import allow_open_files, delete_old, in_a_loop, keep_tidy, own_folder, seconds_to_keep
+from t2i.serving.hosting import (
+    allow_open_files,
+    delete_old,
+    in_a_loop,
+    keep_tidy,
+    own_folder,
+    seconds_to_keep,
+    seconds_to_stop,
+)
 
 USER = 12345  # whom no system knows
+THEIRS = "gradio"  # a folder for temporary files that belongs to another user, as on machines that many share
 # Reads what root may read, wherever the tests' Python and files lie, and writes nothing but what is this user's.
 AS_NOBODY = ("setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups",
              "--inh-caps=-all,+dac_read_search", "--ambient-caps=-all,+dac_read_search")  # fmt: skip
@@ -97,10 +107,8 @@ class Host:
         return done.stdout.split()
 
     def left(self) -> list[Path]:
-        """What the process has left for temporary; gradio makes an empty folder when it is imported."""
-        return [
-            path for path in self.temp.iterdir() if not (path.name == "vibe_edit_history" and not any(path.iterdir()))
-        ]
+        """What the process has left for temporary."""
+        return [path for path in self.temp.iterdir() if path.name != THEIRS]
 
     def saw(self, what: str) -> set[str]:
         """What the process `asked` for or `wrote`."""
@@ -142,7 +150,8 @@ def test_nothing_is_written_outside_the_temporary_folder_and_no_other_host_is_as
     for path in (host.code, host.work, *host.code.rglob("*")):
         path.chmod(0o555 if path.is_dir() else 0o444)
     before = files(host.code), files(host.work)
-    with host.running(*prefix) as process:
+    (host.temp / THEIRS).mkdir(0o000)  # of the tests' user
+    with host.running(*prefix, GRADIO_TEMP_DIR="") as process:
         assert host.visited() == drawn
         owner = Path(f"/proc/{process.pid}").stat().st_uid
         assert owner == (os.getuid() or USER)
@@ -241,7 +250,7 @@ async def ask_and_stop(address: str, process: subprocess.Popen) -> list[str]:
 
 @pytest.mark.full
 def test_sigterm_lets_running_requests_finish_and_takes_no_others(host):
-    with host.running() as process:
+    with host.running(T2I_STOP_SECONDS=END_SECONDS) as process:
         told = asyncio.run(ask_and_stop(host.address, process))
         assert process.wait(END_SECONDS) == 0
     assert all('"msg":"process_completed"' in text and '"success":true' in text for text in told), told
@@ -294,17 +303,19 @@ def test_files_of_the_page_itself_stay(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("text", ["", "0", "-1", "1.5", "1h", "1e3", " 60", "\u0666", "9" * 10])
-def test_what_is_no_number_of_seconds_is_told(monkeypatch, text):
-    monkeypatch.setenv("T2I_KEEP_SECONDS", text)
-    with pytest.raises(ValueError, match=r"^T2I_KEEP_SECONDS is .*; give a whole number of seconds\.$"):
-        seconds_to_keep()
+@pytest.mark.parametrize("name, read", [("KEEP", seconds_to_keep), ("STOP", seconds_to_stop)])
+def test_what_is_no_number_of_seconds_is_told(monkeypatch, text, name, read):
+    monkeypatch.setenv(f"T2I_{name}_SECONDS", text)
+    with pytest.raises(ValueError, match=rf"^T2I_{name}_SECONDS is .*; give a whole number of seconds\.$"):
+        read()
 
 
-def test_files_are_kept_for_an_hour_or_as_long_as_the_host_says(monkeypatch):
-    monkeypatch.delenv("T2I_KEEP_SECONDS", raising=False)
-    assert seconds_to_keep() == 3600
-    monkeypatch.setenv("T2I_KEEP_SECONDS", "60")
-    assert seconds_to_keep() == 60
+@pytest.mark.parametrize("name, read, seconds", [("KEEP", seconds_to_keep, 3600), ("STOP", seconds_to_stop, 8)])
+def test_a_host_may_say_for_how_long(monkeypatch, name, read, seconds):
+    monkeypatch.delenv(f"T2I_{name}_SECONDS", raising=False)
+    assert read() == seconds
+    monkeypatch.setenv(f"T2I_{name}_SECONDS", "60")
+    assert read() == 60
 
 
 @pytest.mark.parametrize("place", ["GRADIO_TEMP_DIR", "TMPDIR"])
@@ -314,9 +325,10 @@ def test_the_pages_folder_is_new_and_goes_with_it(tmp_path, monkeypatch, place):
     parent = tmp_path / "given" if place == "GRADIO_TEMP_DIR" else tmp_path
     monkeypatch.setenv(place, str(parent))
     with own_folder() as folder:
-        assert folder.parent == parent and os.environ["GRADIO_TEMP_DIR"] == str(folder)
-        (folder / "drawn.png").touch()
-    assert not folder.exists() and parent.exists()
+        assert Path(folder).parent == parent and os.environ["GRADIO_TEMP_DIR"] == tempfile.gettempdir() == folder
+        assert Path(folder).stat().st_mode & 0o777 == 0o700
+        Path(folder, "drawn.png").touch()
+    assert not Path(folder).exists() and parent.exists()
 
 
 def test_gradios_locks_made_in_a_loop_leave_no_loop_open():

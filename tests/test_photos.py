@@ -12,8 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
+from PIL.TiffImagePlugin import TiffImageFile
+from support.load.bombs import jpeg, listing_others
 
-from t2i.photos import num_scans, open_photo, to_pixels, to_rgb, to_square
+from t2i.images import to_pixels
+from t2i.photos import SCAN, num_scans, open_photo, to_rgb, to_square
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 ORIENTATION = 0x0112
@@ -142,10 +145,45 @@ def test_a_cameras_jpeg_may_have_a_hundred_million_pixels():
     assert max(open_photo(encoded(Image.new("L", (12_000, 9_000)), "JPEG", exif=exif)).size) < 4000
 
 
+def scans(data: bytes) -> int:
+    with Image.open(io.BytesIO(data)) as image:
+        return num_scans(image)
+
+
 def test_scans_are_those_of_the_first_picture():
-    jpeg, progressive = (encoded(halves(), "JPEG", progressive=value) for value in (False, True))
-    assert num_scans(jpeg) == 1 and num_scans(progressive) == 10 and num_scans(io.BytesIO(b"\xff\xd8\xff")) == 0
-    assert num_scans(io.BytesIO(jpeg.getvalue() + progressive.getvalue())) == 1
+    jpeg, progressive = (encoded(halves(), "JPEG", progressive=value).getvalue() for value in (False, True))
+    assert scans(jpeg) == 1 and scans(progressive) == 10 and scans(encoded(halves(), "PNG").getvalue()) == 0
+    assert scans(jpeg + progressive) == 1
+    assert scans(listing_others(jpeg)) == 1 and scans(listing_others(progressive)) == 10
+
+
+def test_a_phones_jpeg_that_lists_a_second_picture_is_a_jpeg(monkeypatch):
+    """Gain maps and previews; to Pillow such a file is an MPO."""
+    plain = encoded(halves().resize((2000, 1000)), "JPEG").getvalue()
+    phones = listing_others(plain)
+    assert Image.open(io.BytesIO(phones)).format == "MPO"
+    assert open_photo(io.BytesIO(phones)).tobytes() == open_photo(io.BytesIO(plain)).tobytes()
+    large = listing_others(encoded(Image.new("L", (8000, 6000)), "JPEG").getvalue())
+    assert max(open_photo(io.BytesIO(large)).size) < 4000
+    monkeypatch.setattr(JpegImageFile, "load", lambda self: pytest.fail("decoded"))
+    with pytest.raises(ValueError, match="is damaged or cut short"):
+        open_photo(io.BytesIO(listing_others(jpeg(640, 4000))))
+
+
+@pytest.mark.parametrize("compression", ["jpeg", "tiff_jpeg"])
+def test_a_jpeg_in_a_tiff_may_not_have_thousands_of_scans(monkeypatch, compression):
+    data = encoded(halves().resize((640, 640)), "TIFF", compression="jpeg").getvalue()
+    assert scans(data) == 1 and open_photo(io.BytesIO(data)).size == (640, 640)
+    with Image.open(io.BytesIO(data)) as image:
+        start, length = image.tag_v2[273][0], image.tag_v2[279][0]
+    many = SCAN * 5000  # in place of what the first strip tells
+    data = bytearray(data[:start] + (many + data[start : start + length])[:length] + data[start + length :])
+    if compression == "tiff_jpeg":
+        place = data.index(struct.pack("<HHIH", 259, 3, 1, 7))
+        data[place : place + 10] = struct.pack("<HHIH", 259, 3, 1, 6)
+    monkeypatch.setattr(TiffImageFile, "load", lambda self: pytest.fail("decoded"))
+    with pytest.raises(ValueError, match="is damaged or cut short"):
+        open_photo(io.BytesIO(bytes(data)))
 
 
 def test_a_photo_may_be_a_path_or_its_name(tmp_path):

@@ -1,5 +1,6 @@
 """Where the page listens, as the environment says; what it gets wrong is told in one sentence."""
 
+import inspect
 import os
 import socket
 import subprocess
@@ -7,11 +8,14 @@ import sys
 from pathlib import Path
 from urllib.request import proxy_bypass_environment
 
+import gradio as gr
 import httpx
 import pytest
 from conftest import ROOT
+from gradio.component_meta import create_or_modify_pyi
 
-from t2i.serving.place import Place, in_a_sentence
+from t2i.serving import place
+from t2i.serving.place import Place, in_a_sentence, leave_out_stubs
 
 READ = ("GRADIO_SERVER_NAME", "GRADIO_SERVER_PORT", "GRADIO_NUM_PORTS", "GRADIO_ROOT_PATH")
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
@@ -165,3 +169,11 @@ def test_the_page_tells_its_port_before_gradio_can_fail():
     )
     assert done.returncode == 1
     assert done.stderr == "t2i: GRADIO_SERVER_PORT is 'abc'; give a whole number from 1 to 65535.\n"
+
+
+def test_gradio_reads_and_writes_no_stub_of_a_component(monkeypatch):
+    monkeypatch.setattr("inspect.getfile", inspect.getfile)  # given back at the end
+    leave_out_stubs()
+    monkeypatch.setattr(Path, "read_text", lambda *_, **__: pytest.fail("read"))
+    assert create_or_modify_pyi(gr.Textbox, "Textbox", []) is None
+    assert inspect.getfile(Place) == place.__file__

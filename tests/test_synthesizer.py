@@ -12,8 +12,7 @@ from support.app_server import PHOTO
 
 from t2i import Synthesizer
 from t2i.config import VARIANTS
-from t2i.images import Parameters, read_parameters
-from t2i.photos import to_pixels
+from t2i.images import Parameters, read_parameters, to_pixels
 from t2i.synthesizer import consecutive_seeds
 
 A, B = "a red flower", "this flower is white with many thin petals"

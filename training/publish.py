@@ -13,6 +13,7 @@ from huggingface_hub.utils import filter_repo_objects
 
 from t2i.config import SnapshotConfig
 from t2i.hub import FILES, given_path
+from t2i.networks.text import is_readable
 from t2i.snapshot import GENERATOR
 from t2i.synthesizer import Synthesizer
 from training.hub.card import CARD, EVALUATION, SAMPLES, read_facts, write_card
@@ -90,6 +91,9 @@ def publish(folder: Path, repo: str, space: str | None, private: bool, branch: s
     synthesizer = load_and_draw(folder)
     model = Publication(repo, "model", model_files(folder, synthesizer, repo), OWNED)
     # fails here, if it does, and not after the model's commit
+    unreadable = [caption for caption in synthesizer.config.examples if not is_readable(caption)]
+    if unreadable:
+        print(f"{len(unreadable)} examples can't be read, and pages leave them out: {unreadable[0]!r}, for one.")
     demo = demo_of(space, repo, None, folder, synthesizer.config, private) if space else None
     if dry_run:
         for publication in filter(None, (model, demo)):

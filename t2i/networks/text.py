@@ -66,6 +66,20 @@ def clean_caption(caption: str, keep_case: bool = False) -> str:
     return readable
 
 
+def is_readable(caption: str) -> bool:
+    """Whether `clean_caption` takes it."""
+    try:
+        clean_caption(caption)
+    except ValueError:
+        return False
+    return True
+
+
+def num_words(caption: str) -> int:
+    """Words of a readable caption that have a letter."""
+    return sum(any(c.isalpha() for c in word) for word in clean_caption(caption).split())
+
+
 def characters_to_indices(caption: str) -> np.ndarray:
     """uint8 (201,): the place of each character in `ALPHABET`, 70 as padding; what is longer is cut."""
     out = np.full(MAX_CHARACTERS, PADDING, dtype=np.uint8)

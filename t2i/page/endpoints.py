@@ -26,7 +26,8 @@ from t2i.page.components import Pictures, playing, progress
 from t2i.page.messages import one_sentence, warn
 from t2i.page.settings import COMPARED, FIRST_COUNT, FIRST_SEED, FPS
 from t2i.page.texts import EXAMPLES, THINGS
-from t2i.photos import is_shown_by_browsers, open_photo, to_square
+from t2i.photos import is_shown_by_browsers, to_square
+from t2i.serving.decoder import decode
 from t2i.serving.shelf import Shelf
 from t2i.synthesizer import consecutive_seeds
 
@@ -41,7 +42,7 @@ class Endpoints:
 
     def __init__(self, shelf: Shelf):
         self.shelf, self.synth, self.model = shelf, shelf.own, shelf.find
-        own = self.synth.examples
+        own = [" ".join(caption.split()) for caption in self.synth.examples]  # each in a line
         known = (*own, *EXAMPLES) if self.thing == "flower" or not own else own
         self.examples = list(dict.fromkeys(known))[:NUM_EXAMPLES]
 
@@ -146,7 +147,7 @@ class Endpoints:
         if not synth.has_style:
             able = ", ".join(t for t, name in self.choices if name in self.shelf.bundled and self.model(name).has_style)
             raise ValueError(f"This model has no style encoder; choose another one above: {able}.")
-        image = open_photo(photo["path"])
+        image = decode(photo["path"])
         wanted = [caption, *lines(captions)]
         images = synth.transfer_style(image, wanted)
         square = to_square(image, synth.config.model.image_size)
@@ -159,7 +160,7 @@ class Endpoints:
     def presentable(self, photo: dict) -> str | dict:
         """A photograph of a kind that browsers don't show, as PNG of what the model gets; others stay."""
         file = photo["path"]
-        return gr.skip() if is_shown_by_browsers(file) else keep(open_photo(file), Path(file).stem)
+        return gr.skip() if is_shown_by_browsers(file) else keep(decode(file), Path(file).stem)
 
     @one_sentence()
     def explain(self, caption: str, seed: int, model: str = "") -> tuple[str, list[dict], list[dict]]:
@@ -297,7 +298,7 @@ class Endpoints:
     @one_sentence()
     def restore(self, file: str) -> tuple[str, int, bool, str]:
         """Caption, seed and model of a picture from here, as its text tells them; the seed then stays."""
-        found = read_parameters(open_photo(file))
+        found = read_parameters(decode(file))
         if found is None:
             raise ValueError("This picture does not tell its caption and seed; drop a PNG that was downloaded here.")
         return self.settings_of(found)

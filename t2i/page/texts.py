@@ -68,6 +68,7 @@ HELP = """Serve the page, its API and pictures at plain addresses. What it does 
   T2I_MODELS             others on the Hub that visitors may choose, separated by commas
   T2I_ANY_MODEL=1        visitors may name any model on the Hub
   T2I_KEEP_SECONDS       for how long drawn and uploaded files stay (default: 3600)
+  T2I_STOP_SECONDS       what running requests have to finish after SIGTERM (default: 8)
   GRADIO_SERVER_NAME     where to listen (default: 127.0.0.1)
   GRADIO_SERVER_PORT     that port and no other (default: the first free one from 7860 on)
   GRADIO_ROOT_PATH       the sub-path at which a proxy shows the page

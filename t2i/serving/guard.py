@@ -1,4 +1,4 @@
-"""What requests may not do to a server: send without end, or never come to an end.
+"""What requests may not do to a server: send without end, never come to an end, or go where nobody is served.
 
 Like `t2i.serving.server` for what starlette and uvicorn serve, as they serve gradio.
 """
@@ -6,7 +6,7 @@ Like `t2i.serving.server` for what starlette and uvicorn serve, as they serve gr
 import asyncio
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -14,6 +14,7 @@ GRADIO, MISFIT = (
     "/gradio_api/",
     "The call fits no endpoint of this server; /gradio_api/info tells those that there are.",
 )
+NOBODY = "Nobody is served at this address; /gradio_api/info tells what can be called here."
 RETRY_AFTER = b"2"  # seconds
 HEAD_SECONDS, REQUEST_SECONDS = 10, 120  # until the head of a request is there, and all of it
 LOOK_SECONDS = 1  # between two looks at a connection
@@ -28,16 +29,19 @@ class Guard:
     """ASGI middleware: 413 for bodies over the limit of their path, Retry-After on every 503, and no 500 from gradio.
 
     gradio answers 500 to calls that fit none of its endpoints: whoever sends them is at fault, so they get a 400.
-    `limits` are bytes by the beginning of a path, as `path_within` gives it; the first that fits holds.
+    `limits` are bytes by the beginning of a path, as `path_within` gives it; the first that fits holds. Paths that
+    `is_open` says no to get a 404.
     """
 
-    def __init__(self, app: ASGIApp, limits: Mapping[str, int]):
-        self.app, self.limits = app, limits
+    def __init__(self, app: ASGIApp, limits: Mapping[str, int], is_open: Callable[[str], bool] = lambda path: True):
+        self.app, self.limits, self.is_open = app, limits, is_open
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
         path = path_within(scope)
+        if not self.is_open(path):
+            return await answer(send, 404, NOBODY)
         limit = next(limit for start, limit in self.limits.items() if path.startswith(start))
         told = dict(scope["headers"]).get(b"content-length", b"0")
         if not told.isdigit() or int(told[:20]) > limit:

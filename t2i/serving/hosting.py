@@ -8,8 +8,8 @@ import signal
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Set
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Set
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -32,21 +32,33 @@ def declare_gpu() -> None:
 
 def seconds_to_keep() -> int:
     """`$T2I_KEEP_SECONDS`; ValueError if it is no number of seconds."""
-    text = os.environ.get("T2I_KEEP_SECONDS", str(KEEP_SECONDS))
+    return _seconds("T2I_KEEP_SECONDS", KEEP_SECONDS)
+
+
+def seconds_to_stop() -> int:
+    """`$T2I_STOP_SECONDS`; ValueError if it is no number of seconds."""
+    return _seconds("T2I_STOP_SECONDS", STOP_SECONDS)
+
+
+def _seconds(name: str, default: int) -> int:
+    text = os.environ.get(name, str(default))
     if not re.fullmatch("[1-9][0-9]{0,8}", text):
-        raise ValueError(f"T2I_KEEP_SECONDS is {text!r}; give a whole number of seconds.")
+        raise ValueError(f"{name} is {text!r}; give a whole number of seconds.")
     return int(text)
 
 
-@contextmanager
-def own_folder() -> Iterator[Path]:
-    """A new folder for a page's files, where none of other programs are, which goes with the server."""
+def own_folder() -> tempfile.TemporaryDirectory:
+    """A new folder, private, for all that visitors send and get; it goes with the process.
+
+    gradio reads where it is when it is imported, so that this comes before. Whatever asks the system for a place for a
+    temporary file has it there, too.
+    """
     parent = os.environ.get("GRADIO_TEMP_DIR") or None
     if parent:
         Path(parent).mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="t2i-", dir=parent, ignore_cleanup_errors=True) as folder:
-        os.environ["GRADIO_TEMP_DIR"] = folder
-        yield Path(folder)
+    folder = tempfile.TemporaryDirectory(prefix="t2i-", dir=parent, ignore_cleanup_errors=True)
+    tempfile.tempdir = os.environ["GRADIO_TEMP_DIR"] = folder.name
+    return folder
 
 
 def keep_tidy(folder: Path, seconds: float, then: Callable[[], None] = lambda: None) -> None:
@@ -119,11 +131,11 @@ def stop_signal() -> threading.Event:
     return stop
 
 
-def serve_until_stopped(server: Server, thread: threading.Thread, stop: threading.Event) -> None:
-    """Wait for `stop` or SIGINT; then no request is accepted any more, and those that run have some seconds."""
+def serve_until_stopped(server: Server, thread: threading.Thread, stop: threading.Event, seconds: int) -> None:
+    """Wait for `stop` or SIGINT; then no request is accepted any more, and those that run have so many seconds."""
     signal.signal(signal.SIGINT, lambda *_: stop.set())
     while thread.is_alive() and not stop.is_set():  # its wait() holds a lock that the handler needs, in this thread
         thread.join(0.2)
-    server.config.timeout_graceful_shutdown = STOP_SECONDS
+    server.config.timeout_graceful_shutdown = seconds
     server.should_exit = True
-    thread.join(STOP_SECONDS + 1)
+    thread.join(seconds + 1)

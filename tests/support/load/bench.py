@@ -98,12 +98,12 @@ class Server:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         self.address = f"http://127.0.0.1:{port}"
-        self.cache, self.log = folder / "cache", folder / "server.log"
-        for place in (self.cache, folder / "tmp"):
-            place.mkdir(parents=True)
-        own = {"GRADIO_TEMP_DIR": self.cache, "TMPDIR": folder / "tmp", "PYTHONUNBUFFERED": 1}
+        self.temp, self.log = folder / "tmp", folder / "server.log"
+        self.temp.mkdir(parents=True)
+        own = {"TMPDIR": self.temp, "PYTHONUNBUFFERED": 1}
         own |= {"GRADIO_SERVER_NAME": "127.0.0.1", "GRADIO_SERVER_PORT": port} | environment
         values = os.environ | {name: str(value) for name, value in own.items()}
+        values.pop("GRADIO_TEMP_DIR", None)
         self.begun = time.monotonic()
         with self.log.open("w") as out:
             command = [sys.executable, ROOT / "app.py"]
@@ -120,6 +120,10 @@ class Server:
                 pass
             await asyncio.sleep(0.05)
         raise SystemExit(f"app.py did not start:\n{self.log.read_text()}")
+
+    def files(self) -> list[Path]:
+        """All that lies in the folder for temporary files, whoever put it there."""
+        return [file for file in self.temp.rglob("*") if file.is_file()]
 
     def stop(self) -> None:
         self.process.terminate()

@@ -5,12 +5,16 @@ import io
 import struct
 import time
 import zlib
+from contextlib import suppress
+from itertools import cycle
+from statistics import median
 
 from PIL import Image
-from support.load.bench import MB, Bench, Row, attacked, is_sentence
+from support.load.bench import MB, Bench, Row, a_caption, a_seed, attacked, is_sentence
 from support.load.wire import Lost, Outcome
 
 SECONDS_WANTED, MEMORY_WANTED = 10.0, 300 * MB
+SENDERS, DRAWINGS, TIMES_WANTED = 16, 20, 3.0
 ZEROS = bytes(1 << 20)
 
 
@@ -75,6 +79,15 @@ def jpeg(side: int, scans: int) -> bytes:
     return b"\xff\xd8" + ones + frame + codes + scan * scans + b"\xff\xd9"
 
 
+def listing_others(picture: bytes) -> bytes:
+    """A JPEG with a segment that lists it and a second picture (Multi-Picture Format), as many phones write."""
+    entries = 2 * struct.pack("<IIIHH", 0x030000, len(picture), 0, 0, 0)
+    version, number = struct.pack("<HHI4s", 0xB000, 7, 4, b"0100"), struct.pack("<HHII", 0xB001, 4, 1, 2)
+    where = struct.pack("<HHII", 0xB002, 7, len(entries), 8 + 2 + 3 * 12 + 4)
+    directory = struct.pack("<H", 3) + version + number + where + bytes(4)
+    return picture[:2] + segment(0xE2, b"MPF\0II*\0" + struct.pack("<I", 8) + directory + entries) + picture[2:]
+
+
 def jpeg2000(side: int) -> bytes:
     """Black tiles of 1024 x 1024, all the same but for their number."""
     file = io.BytesIO()
@@ -109,6 +122,7 @@ def bombs(side: int = 7000, scans: int = 10_000, unpacked: int = 300 * MB) -> di
         f"TIFF of {many}, float": tiff(side, side, 32, 3),
         "JPEG 2000 of many tiles": jpeg2000(side),
         f"JPEG of {scans} scans": jpeg(side, scans),
+        f"JPEG of {scans} scans that lists another": listing_others(jpeg(side, scans)),
         "GIF of 10,000 frames": gif(10_000),
         "WebP cut short": cut("WEBP"),
         "JPEG cut short": cut("JPEG"),
@@ -157,3 +171,49 @@ def faults_of(found: Outcome) -> list[str]:
     if found.answer.status >= 500:
         return [f"{found.answer.status} {found.answer.body[:200]!r}"]
     return [] if found.data is not None or is_sentence(found.error) else [f"{str(found.error)[:300]!r}"]
+
+
+def worst(side: int) -> dict[str, bytes]:
+    """Pictures within all limits that take their decoders longest, by the ending of a name."""
+    noise, files = Image.effect_noise((side, side), 90).convert("RGB"), {}
+    for kind, options in (("JPEG2000", {"quality_mode": "rates", "quality_layers": [10]}), ("AVIF", {"speed": 10})):
+        file = io.BytesIO()
+        noise.save(file, kind, **options)
+        files[{"JPEG2000": "jp2"}.get(kind, kind.lower())] = file.getvalue()
+    return files | {"jpg": jpeg(2 * side, 99)}
+
+
+async def measure_photographs(bench: Bench) -> list[Row]:
+    """How long a visitor waits for a picture while many send photographs that are hard to read."""
+    pictures = await asyncio.to_thread(worst, 1000 if bench.options.small else 3000)
+
+    async def draw() -> float:
+        begun = time.monotonic()
+        found = await bench.client.event("generate", [a_caption(), a_seed(), 1, bench.client.model])
+        if found.data is None:
+            raise Lost(str(found.error))
+        return time.monotonic() - begun
+
+    async def send(kind: str, content: bytes) -> int:
+        """Until it is cancelled; a full queue's refusal is an answer, too."""
+        sent = 0
+        with suppress(asyncio.CancelledError):
+            while True:
+                file = await bench.client.upload(f"photo.{kind}", content)
+                if isinstance(file, dict):
+                    await bench.client.event("transfer_style", [file, "a rose", "a red rose", bench.client.model])
+                    sent += 1
+        return sent
+
+    alone = [await draw() for _ in range(DRAWINGS)]
+    senders = [asyncio.create_task(send(*picture)) for picture, _ in zip(cycle(pictures.items()), range(SENDERS))]
+    await asyncio.sleep(1)  # until they are under way
+    beside = [await draw() for _ in range(DRAWINGS)]
+    for sender in senders:
+        sender.cancel()
+    sent = sum(await asyncio.gather(*senders))
+    first, then = median(alone), median(beside)
+    result = f"p50 {1000 * first:.0f} ms alone, {1000 * then:.0f} ms beside them (at most {1000 * max(beside):.0f}); "
+    result += f"{sent} of theirs answered"
+    held = then <= TIMES_WANTED * first * bench.options.patience
+    return [Row(f"{SENDERS} senders of hard pictures", result, f"p50 ≤ {TIMES_WANTED:g} times as long", held)]

@@ -1,11 +1,14 @@
 """What a server leaves behind: files that are removed in time, and requests that are answered before it stops."""
 
 import asyncio
+import base64
 import signal
 import time
 from pathlib import Path
 
-from support.load.bench import PNG, ROOT, Bench, Row, a_caption, a_seed, a_target, serving
+from mcp import ClientSession
+from mcp.client.streamable_http import streamable_http_client
+from support.load.bench import PNG, Bench, Row, a_caption, a_seed, a_target, serving
 from support.load.forgeries import picture
 from support.load.wire import Client, Lost, address_of, files_in
 
@@ -18,8 +21,8 @@ REFUSED = "/text/%20"  # at once, as there is nothing to draw
 async def measure_files(bench: Bench) -> list[Row]:
     """Pictures and uploads go when their time is over, those that the page starts with stay."""
     measure, wanted = "files removed", "drawn and uploaded gone, first pictures stay"
-    if not bench.server or KEEP not in (ROOT / "app.py").read_text():
-        return [Row(measure, f"not measured: needs --address-less start with {KEEP} support", wanted, None)]
+    if not bench.server:
+        return [Row(measure, "not measured: a server of others", wanted, None)]
     keep = max(4, min(KEEP_SECONDS, bench.options.seconds))
     with serving(bench.folder / "files", **{KEEP: f"{keep:g}"}) as server:
         await server.answering()
@@ -33,7 +36,8 @@ async def measure_files(bench: Bench) -> list[Row]:
         for file in first:
             if not (await client.get(address_of(file))).body.startswith((PNG, b"\xff\xd8")):
                 faults.append(f"{file}, which the page starts with, is gone")
-        others = [f for f in server.cache.rglob("*") if f.is_file() and str(f) not in first]
+        others = [f for f in server.files() if str(f) not in first]
+        faults += [f"{f} lies there, too" for f in others]
         client.close()
     result = f"kept {keep:g} s: {len(made) - len(left)} of {len(made)} gone, {len(others)} other files left, "
     result += f"{len(first)} first pictures answer" if len(faults) == len(left) else "first pictures lost"
@@ -46,13 +50,26 @@ async def use(client: Client) -> list[str]:
     found = [await client.event("generate", [a_caption(), a_seed(), 4, client.model]) for _ in range(2)]
     found.append(await client.event("transfer_style", [uploads[0], "a red flower", "a rose", client.model]))
     found.append(await client.event("explain", [a_caption(), a_seed(), client.model]))
+    await send_as_tool(client)
     return [u["path"] for u in uploads] + [file for f in found for file in files_in(f.data or [])]
+
+
+async def send_as_tool(client: Client) -> None:
+    """A photograph within a call of a tool, as base64, which ends up in a file of gradio's own choosing."""
+    values = {"photo": f"data:image/png;base64,{base64.b64encode(picture()).decode()}", "caption": "a rose"}
+    async with (
+        streamable_http_client(f"http://{client.host}:{client.port}/gradio_api/mcp/") as (read, write, *_),
+        ClientSession(read, write) as session,
+    ):
+        await session.initialize()
+        tool = next(tool.name for tool in (await session.list_tools()).tools if tool.name.endswith("transfer_style"))
+        await session.call_tool(tool, values | {"captions": "a red rose"})
 
 
 async def measure_stop(bench: Bench) -> list[Row]:
     """SIGTERM while visitors wait for their pictures; the last measure, as the server is gone after it."""
     measure = "SIGTERM under way"
-    wanted = f"all answered, new ones refused, status 0 in ≤ {STOP_WANTED:.0f} s"
+    wanted = f"all answered, new ones refused, status 0 in ≤ {STOP_WANTED:.0f} s, no file left"
     if not bench.server:
         return [Row(measure, "not measured: a server of others", wanted, None)]
     client, process = bench.client, bench.server.process
@@ -82,6 +99,7 @@ async def measure_stop(bench: Bench) -> list[Row]:
     while process.poll() is None and time.monotonic() < begun + bench.patient(20):
         await asyncio.sleep(0.05)
     seconds, status = time.monotonic() - begun, process.poll()
+    faults += [f"{file} is left behind" for file in bench.server.temp.iterdir()]
     if status != 0 or seconds > STOP_WANTED * bench.options.patience:
         faults.append(f"status {status} after {seconds:.1f} s")
     result = f"{under_way} under way; {len(whole_events)} of {EVENTS} events and {len(whole_gets)} of {GETS} GETs "
