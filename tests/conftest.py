@@ -45,7 +45,7 @@ FIRST = ("test_load", "test_browser", "test_distributed", "test_kill", "test_wei
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """Two processes run the suite, file by file; a part of it one, as all is imported in each."""
-    return 2 if config.args_source is pytest.Config.ArgsSource.TESTPATHS else 0
+    return 3 if config.args_source is pytest.Config.ArgsSource.TESTPATHS else 0
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -43,8 +43,8 @@ def test_an_unfinished_gan_leaves_the_snapshot_so_far(arguments, synthetic, tmp_
     torch.manual_seed(0)
     encoder = CharCnnRnn(TextEncoderConfig(first_channels=16, channels=16)).eval()
     job, _ = release.parse(arguments)
-    assert release.gan_stage(job, synthetic.thin(128), encoder, job.gan, tmp_path / "gan", tmp_path / "s") is None
-    synthesizer = Synthesizer.from_pretrained(tmp_path / "s")
+    assert release.gan_stage(job, synthetic.thin(128), encoder, job.gan, tmp_path / "gan") is None
+    synthesizer = Synthesizer.from_pretrained(tmp_path / "gan" / "snapshot")
     assert synthesizer.config.training["images_seen"] == job.gan.batch_size
     assert synthesizer.generate("a red flower", 1)[0].size == (64, 64)
 

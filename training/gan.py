@@ -6,6 +6,7 @@ features serve the right and the wrong pair; the fake drawn for D's step serves 
 has not changed between.
 """
 
+import json
 from collections import Counter
 from contextlib import nullcontext
 from dataclasses import asdict
@@ -21,7 +22,7 @@ from t2i.hub import given_path
 from t2i.images import make_grid, to_images
 from t2i.networks.models import count_parameters
 from t2i.networks.text import MAX_CHARACTERS, clean_caption
-from t2i.snapshot import TextEncoder
+from t2i.snapshot import CONFIG, TextEncoder
 from training.data import CaptionedImages, load_data
 from training.data.captioned import spread
 from training.gans.adversarial import FAR_STEP, GanTrainer
@@ -128,10 +129,10 @@ def train_gan(
     return trainer
 
 
-def export_gan(folder: Path, trainer: GanTrainer, encoder: TextEncoder, data: CaptionedImages, run: Path) -> None:
-    """Write the averaged generator, D and the text encoder as a snapshot; `run` is the folder of the training."""
+def describe_gan(trainer: GanTrainer, encoder: TextEncoder, data: CaptionedImages, run: Path) -> SnapshotConfig:
+    """What a snapshot of a training in the folder `run` says of itself."""
     history = read_json(run / "config.json").get("history", [])
-    config = SnapshotConfig(
+    return SnapshotConfig(
         name=f"{data.name}-{trainer.config.variant}",
         variant=trainer.config.variant,
         model=trainer.sizes,
@@ -142,6 +143,17 @@ def export_gan(folder: Path, trainer: GanTrainer, encoder: TextEncoder, data: Ca
         | trainer.precision.record()
         | {"data": data.name, "images_seen": trainer.images_seen, "history": history},
     )
+
+
+def export_gan(folder: Path, trainer: GanTrainer, encoder: TextEncoder, data: CaptionedImages, run: Path) -> None:
+    """Write the averaged generator, D and the text encoder as a snapshot; `run` is the folder of the training.
+
+    The snapshot of a finished run that lies there already stays as it is.
+    """
+    config = describe_gan(trainer, encoder, data, run)
+    file = folder / CONFIG
+    if trainer.finished and file.exists() and read_json(file) == json.loads(json.dumps(config.to_json())):
+        return
     write_snapshot(folder, config, trainer.averaged_generator(), encoder, trainer.D)
 
 

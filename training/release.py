@@ -110,7 +110,10 @@ def release(job: Release) -> bool:
         return False
     encoder = load_trained_encoder(text_run)
     data = load_data(job.data, job.root, job.gan.load_size)
-    trainer = gan_stage(job, data, encoder, job.gan, job.run / f"gan-{job.gan.variant}", staged)
+    gan_run = job.run / f"gan-{job.gan.variant}"
+    trainer = gan_stage(job, data, encoder, job.gan, gan_run)
+    for file in (gan_run / "snapshot").iterdir():
+        install(file, staged)
     style = trainer and style_stage(job, job.style, staged, job.run / "style")
     match = style and match_stage(job, staged, job.run / "match")
     compared = match and compare_stage(job, encoder, staged)
@@ -137,11 +140,11 @@ def release(job: Release) -> bool:
 
 
 def gan_stage(
-    job: Release, data: CaptionedImages, encoder: TextEncoder, config: GanConfig, run: Path, folder: Path
+    job: Release, data: CaptionedImages, encoder: TextEncoder, config: GanConfig, run: Path
 ) -> GanTrainer | None:
-    """Train a GAN in `run` and export it to `folder` as far as it is; None if the time ran out first."""
+    """Train a GAN in `run` and export it to its folder `snapshot` as far as it is; None if the time ran out first."""
     trainer = train_gan(data, encoder, config, run, job.device, job.minutes_left())
-    export_gan(folder, trainer, encoder, data, run)
+    export_gan(run / "snapshot", trainer, encoder, data, run)
     return trainer if trainer.finished else None
 
 
@@ -170,7 +173,7 @@ def compare_stage(job: Release, encoder: TextEncoder, staged: Path) -> dict[str,
     data, pictures = (load_data(job.data, job.root, size) for size in (job.compared.load_size, job.compared.image_size))
     for variant in REED:
         run, config = job.run / f"compared-{variant}", replace(job.compared, variant=variant)
-        trainer = gan_stage(job, data, encoder, config, run, run / "snapshot")
+        trainer = gan_stage(job, data, encoder, config, run)
         style = trainer and style_stage(
             job, job.compared_style, run / "snapshot", job.run / f"compared-{variant}-style"
         )
@@ -202,7 +205,7 @@ def skip_stage(job: Release, staged: Path) -> dict[str, Any] | None:
             figures = zero_shot(trainer.encoder.eval(), data, features, config.split)
         write_json(encoder_run / "metrics.json", figures)
     data, pictures = (load_data(job.data, job.root, size) for size in (job.skip_gan.load_size, job.skip_gan.image_size))
-    trainer = gan_stage(job, data, load_trained_encoder(encoder_run), job.skip_gan, run, run / "snapshot")
+    trainer = gan_stage(job, data, load_trained_encoder(encoder_run), job.skip_gan, run)
     if trainer is None:
         return None
     for name in (CONFIG, GENERATOR, TEXT_ENCODER, VOCABULARY):

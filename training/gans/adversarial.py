@@ -37,6 +37,7 @@ SEEN_BY_JUDGE = {JUDGE_REAL: SMALL_HOLE, JUDGE_FAKE: SMALL_HOLE, JUDGE_FOR_G: SM
 JUDGE_BETAS = RESIDUAL_BETAS = (0.0, 0.99)
 STYLE_LR = 1e-3
 WEIGHTS = {"diversity": "diversity", "readable": "readable", "kl": "kl", "judge": "judge_weight"}  # of G's terms
+RAMP = 0.1  # half-life of the averaged weights as a share of the images seen, at most
 FAR_STEP = 10**9  # batches that no run reaches, for statistics and pictures of the data
 
 
@@ -72,8 +73,8 @@ class GanTrainer(Trainer):
         if config.augmented:
             self._prepare_augmented(phi)
         share_batch_norm(self.G, self.D.trunk, self.D.joint)  # D.embed sees the text of all rows
-        self.decay = 0.5 ** (config.batch_size / config.ema_images)
         self.ema = AveragedModel(self.G, use_buffers=False)
+        self._averaged: tuple[int, nn.Module | None] = (-1, None)
         betas = (config.beta1, 0.999)
         own_betas = RESIDUAL_BETAS if config.generator == "residual" else betas
         self.G_optimizer = torch.optim.Adam(self.G.parameters(), lr=config.lr, betas=own_betas, fused=True)
@@ -111,7 +112,7 @@ class GanTrainer(Trainer):
         self.phase("batch")
         losses = self.learn(self.draw(step))
         self.phase("moving average")
-        self._average_weights(first=step == 0)
+        self._average_weights(step)
         return losses
 
     def draw(self, step: int) -> Draws:
@@ -259,10 +260,15 @@ class GanTrainer(Trainer):
                 group["lr"] = lr
 
     @torch.no_grad()
-    def _average_weights(self, first: bool) -> None:
-        """AveragedModel's own update asks the device how many it has seen, which makes the host wait."""
+    def _average_weights(self, step: int) -> None:
+        """AveragedModel's own update asks the device how many it has seen, which makes the host wait.
+
+        While few images were seen the half-life is a share of them, so that the first weights, which draw nothing,
+        are soon forgotten.
+        """
         averaged, newest = list(self.ema.module.parameters()), list(self.G.parameters())
-        torch._foreach_lerp_(averaged, newest, 1.0 if first else 1 - self.decay)
+        half_life = min(self.config.ema_images, RAMP * step * self.batch_size)
+        torch._foreach_lerp_(averaged, newest, 1 - 0.5 ** (self.batch_size / half_life) if step else 1.0)
         self.ema.n_averaged += 1
 
     @staticmethod
@@ -273,11 +279,14 @@ class GanTrainer(Trainer):
         optimizer.step()
 
     def averaged_generator(self) -> nn.Module:
-        """The EMA of G with batch statistics of its own, ready to sample."""
-        generator = build_generator(self.sizes).to(self.device, memory_format=torch.channels_last)
-        generator.load_state_dict(self.ema.module.state_dict())
-        calibrate_batch_norm(generator, self._calibration_batches())
-        return generator
+        """The EMA of G with batch statistics of its own, ready to sample; the same one until it changes."""
+        version = sum(p._version for p in self.ema.module.parameters())
+        if self._averaged[0] != version:
+            generator = build_generator(self.sizes).to(self.device, memory_format=torch.channels_last)
+            generator.load_state_dict(self.ema.module.state_dict())
+            calibrate_batch_norm(generator, self._calibration_batches())
+            self._averaged = version, generator
+        return self._averaged[1]
 
     def _calibration_batches(self, count: int = 32):
         for k in range(count):
