@@ -263,6 +263,8 @@ def test_transfer_style_gives_the_square_and_a_picture_of_each_caption(client, s
     with Image.open(photo) as image:
         expected = [to_square(image, 64), *synth.transfer_style(image, [CAPTION, OTHER, "red"])]
     assert pixels([image for image, _ in drawn]) == pixels(expected)
+    listed = pictures(client, "/transfer_style", photo=handle_file(photo), caption=CAPTION, captions=[OTHER, "red"])
+    assert pixels([image for image, _ in listed]) == pixels(expected)
 
 
 def test_photographs_are_refused_with_the_sentence(client, tmp_path):

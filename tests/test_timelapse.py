@@ -4,6 +4,7 @@ import pytest
 from PIL import Image
 
 from t2i.images import make_grid
+from training.run.state import write_json
 from training.timelapse import HEADER, HOLD, main, timelapse
 
 
@@ -19,8 +20,13 @@ def test_frames_stand_in_the_order_of_training(run):
     assert [frame.getpixel((10, HEADER + 10)) for frame in timelapse(run)] == [(255, 0, 0), (0, 0, 255)]
 
 
-def test_columns_are_whole_pictures(run):
-    assert timelapse(run, columns=2)[0].size == (130, 130 + HEADER)
+@pytest.mark.parametrize("side", [64, 128])
+def test_columns_are_whole_pictures(run, side):
+    for file in run.iterdir():
+        make_grid([Image.new("RGB", (side, side))] * 6, 3).save(file)
+    if side != 64:
+        write_json(run / "config.json", {"image_size": side})
+    assert timelapse(run, columns=2)[0].size == (2 * side + 2, 2 * side + 2 + HEADER)
 
 
 def test_frames_are_chosen_evenly_with_first_and_last(run):

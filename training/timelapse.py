@@ -8,19 +8,23 @@ from PIL import Image, ImageDraw, ImageFont
 from t2i.animation import FORMATS, check_animation, save_animation
 from t2i.hub import given_path
 from t2i.images import GAP
+from training.gans.presets import GanConfig
 from training.options import run_script
 from training.run.disk import check_file
+from training.run.state import read_json
 
 HEADER = 24  # pixels above the grid, for the number of images seen
 HOLD = 8  # times that the last grid is shown
 
 
-def timelapse(run: Path, columns: int | None = None, frames: int | None = None, side: int = 64) -> list[Image.Image]:
+def timelapse(run: Path, columns: int | None = None, frames: int | None = None) -> list[Image.Image]:
     """One frame for each `fakes-IMAGES.png` of a run, in the order of training, under the number of images.
 
-    `columns` pictures of `side` pixels are kept of each row; of more than `frames` grids, as many, evenly
-    chosen, with the first and the last. ValueError if there are no grids.
+    `columns` pictures are kept of each row; of more than `frames` grids, as many, evenly chosen, with the first and
+    the last. ValueError if there are no grids.
     """
+    config = run / "config.json"  # which folders of old grids alone do without
+    side = (read_json(config) if config.exists() else {}).get("image_size", GanConfig().image_size)
     files = sorted(run.glob("fakes-*.png"), key=_images)
     if not files:
         raise ValueError(f"{run} has no fakes-IMAGES.png; give the folder of a run of training.gan.")

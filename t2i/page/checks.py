@@ -31,8 +31,8 @@ def readable(caption: object) -> dict:
 
 
 def readable_lines(text: object) -> dict:
-    """Verdict on captions that stand one a line."""
-    captions = lines(text) if isinstance(text, str) else []
+    """Verdict on captions that stand one a line, or in a list."""
+    captions = lines(text)
     if not 1 <= len(captions) <= MAX_CAPTIONS:
         return gr.validate(False, f"There are {len(captions)} captions; give 1 to {MAX_CAPTIONS}, one a line.")
     refused = [f"Line {k}: {v['message']}" for k, v in enumerate(map(readable, captions), 1) if not v["is_valid"]]
@@ -73,6 +73,10 @@ def uploaded(photo: object) -> dict:
     return gr.validate(isinstance(photo, dict) and bool(photo.get("path")), "Choose a photograph first.")
 
 
-def lines(text: str) -> list[str]:
-    """Captions that stand one a line."""
+def lines(text: object) -> list[str]:
+    """Captions that stand one a line; programs may give a list of them. Of anything else, none."""
+    if isinstance(text, list) and all(isinstance(part, str) for part in text):
+        text = "\n".join(text)
+    if not isinstance(text, str):
+        return []
     return [line.strip() for line in text.splitlines() if line.strip()]
