@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-import numpy as np
 from PIL import ExifTags, Image, ImageOps
 from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
@@ -128,6 +127,8 @@ def shrunk(image: Image.Image) -> Image.Image:
 def to_rgb(image: Image.Image) -> Image.Image:
     """RGB of 8 bits from any mode; transparent parts on white; 12 bits, as cameras of science write, as such."""
     if image.mode.startswith("I") or image.mode == "F":
+        import numpy as np  # half of the time in which a process reads a visitor's photograph
+
         values = np.nan_to_num(np.asarray(image, dtype=np.float64), posinf=0, neginf=0)
         most = values.max(initial=0)
         top = max(most, 1e-9) if image.mode == "F" else 65535 if most > 4095 else 4095

@@ -5,11 +5,13 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from PIL import Image, ImageDraw
 from support.app_server import PHOTO, serve
+from xdist.scheduler import LoadFileScheduling
 
 from t2i import Synthesizer
 from t2i.config import REED, ModelConfig, SkipThoughtConfig, SnapshotConfig, TextEncoderConfig
@@ -40,12 +42,25 @@ leave_out_stubs()  # as app.py does, before gradio is imported
 torch.set_num_threads(1)  # tests run beside one another, on networks too small for more
 
 
-FIRST = ("test_load", "test_browser", "test_distributed", "test_kill", "test_weights", "test_training")  # the longest
+VISITORS = ("test_browser", "test_app", "test_fuzz")  # of the one page, which takes as long to start as they to run
+FIRST = (*VISITORS, "test_load", "test_distributed", "test_kill", "test_weights", "test_training")  # the longest
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Two processes run the suite, file by file; a part of it one, as all is imported in each."""
+    """Three processes run the suite, as one of them often waits; a part of it one, as all is imported in each."""
     return 3 if config.args_source is pytest.Config.ArgsSource.TESTPATHS else 0
+
+
+class Scheduling(LoadFileScheduling):
+    """File by file, those that visit the page to the process that has started it."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        scope = super()._split_scope(nodeid)
+        return VISITORS[0] if Path(scope).stem in VISITORS else scope
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
+    return Scheduling(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -12,8 +12,6 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import torch
 from PIL import Image
-from sklearn.cluster import KMeans
-from sklearn.metrics import roc_auc_score
 from torch import Tensor
 from torch.nn.functional import normalize
 
@@ -57,6 +55,8 @@ def draw_pairs(clusters: np.ndarray, count: int, seed: int = 0) -> tuple[np.ndar
 
 def verification_auc(vectors: Tensor, pairs: np.ndarray, together: np.ndarray) -> tuple[float, float]:
     """ROC AUC of the cosine of vectors (N, D), mean and deviation over folds of the pairs."""
+    from sklearn.metrics import roc_auc_score  # seconds, which the other stages of a release do without
+
     unit = normalize(vectors.float()).numpy()
     cosine = (unit[pairs[:, 0]] * unit[pairs[:, 1]]).sum(1)
     folds = np.array_split(np.arange(len(pairs)), FOLDS)
@@ -69,6 +69,8 @@ def verify(synthesizer: Synthesizer, data: CaptionedImages, clusters: int = CLUS
 
     Small sets have fewer clusters: four photographs to each, on average, at least.
     """
+    from sklearn.cluster import KMeans
+
     images = np.ascontiguousarray(data.images)
     clusters = max(1, min(clusters, len(images) // 4))
     groups = KMeans(clusters, n_init=10, random_state=seed).fit_predict(background_colour(images))

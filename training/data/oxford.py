@@ -12,8 +12,6 @@ Images without a photograph are skipped. Names need not agree in case.
 import re
 from pathlib import Path
 
-from scipy.io import loadmat
-
 from training.data.files import Names, has_usual_ending, listed
 from training.data.listing import CLASS_LISTS, Entry, Layout, Listing, demand, read_captions, read_json, read_splits
 
@@ -63,6 +61,8 @@ def _number(file: Path) -> int:
 
 def _read_labels(file: Path) -> list[int]:
     """The class of image 1, 2 and so on."""
+    from scipy.io import loadmat  # seconds, which other data sets do without
+
     try:
         return loadmat(file)["labels"].ravel().astype(int).tolist()
     except Exception as error:  # SciPy raises what it comes across in damaged bytes

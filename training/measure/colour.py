@@ -6,9 +6,6 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer
 
 from t2i.networks.text import MAX_CHARACTERS
 from t2i.synthesizer import Synthesizer
@@ -59,6 +56,10 @@ def fit_probe(data: CaptionedImages):
             colours.append(next(iter(votes)))
     if len(set(colours)) < 2:
         return None
+    from sklearn.linear_model import LogisticRegression  # seconds, where nothing is measured
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import FunctionTransformer
+
     root = FunctionTransformer(np.sqrt)  # Hellinger: distances between shares
     probe = make_pipeline(root, LogisticRegression(C=10, max_iter=2000, class_weight="balanced"))
     return probe.fit(colour_histogram(np.ascontiguousarray(data.images[rows])), colours)

@@ -4,9 +4,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
-from torchmetrics.image.fid import FrechetInceptionDistance
-from torchmetrics.image.inception import InceptionScore
-from torchmetrics.image.kid import KernelInceptionDistance
 
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75)
 
@@ -21,6 +18,9 @@ class Given(nn.Identity):
 
 def distances(real: Tensor, other: Tensor) -> dict[str, float]:
     """FID (Heusel et al. 2017) and KID x 1000 (Binkowski et al. 2018) between features (N, D)."""
+    from torchmetrics.image.fid import FrechetInceptionDistance  # seconds, in which it imports most of SciPy
+    from torchmetrics.image.kid import KernelInceptionDistance
+
     given = Given(real.shape[1])
     fid = FrechetInceptionDistance(feature=given)
     kid = KernelInceptionDistance(feature=given, subset_size=min(500, len(real), len(other)))
@@ -38,6 +38,8 @@ def inception_score(logits: Tensor) -> dict[str, float]:
     p(y|x) is the softmax of `logits` (N, K). It is a class posterior only where these are a
     classifier's; the softmax of other features gives a score that compares within their space alone.
     """
+    from torchmetrics.image.inception import InceptionScore
+
     metric = InceptionScore(feature=Given(logits.shape[1]), splits=min(10, max(2, len(logits) // 2)))
     metric.update(logits)
     with torch.random.fork_rng(devices=[]):

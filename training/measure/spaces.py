@@ -14,7 +14,6 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torchmetrics.image.fid import NoTrainInceptionV3
 from tqdm import tqdm
 
 from t2i.hub import given_path
@@ -75,6 +74,8 @@ def load_space(source: str, device: str = "cpu") -> FeatureSpace:
 
 
 def _inception(device: str) -> FeatureSpace:
+    from torchmetrics.image.fid import NoTrainInceptionV3  # seconds, and rarely asked for
+
     instead = "give a Python file with load_trunk(device) instead of inception"
     try:
         network = NoTrainInceptionV3(name="inception-v3-compat", features_list=["2048"])

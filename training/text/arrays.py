@@ -9,34 +9,20 @@ import pickle
 import zipfile
 import zlib
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
+
+from training.data.damaged import Refused, reading
 
 CODES = {"f2", "f4", "f8", "i4", "i8", "u4", "u8"}
 DAMAGES = (
     pickle.UnpicklingError, zipfile.BadZipFile, zlib.error, OSError, EOFError, SyntaxError, ArithmeticError,
     AttributeError, ImportError, LookupError, MemoryError, RecursionError, TypeError, ValueError,
 )  # fmt: skip
-
-
-class Refused(ValueError):
-    """What is wrong with a file that is read, as the rest of a sentence that starts with its name."""
-
-
-@contextmanager
-def reading(file: Path) -> Iterator[None]:
-    """Inside, what a file brings about that was cut or written over becomes one ValueError."""
-    try:
-        yield
-    except Refused as error:
-        raise ValueError(f"{file} {error}") from error
-    except DAMAGES as error:
-        reason = str(error).strip().split("\n")[0] or type(error).__name__
-        raise ValueError(f"{file} is damaged ({reason}); download it again.") from error
+MEND = "download it again"
 
 
 class Kind:
@@ -127,7 +113,7 @@ def _has_objects(stream: BinaryIO) -> bool:
 
 def open_rows(file: Path, allow_pickle: bool) -> Sequence | dict[str, Any]:
     """Rows of a .npy file, by place or by word: of plain numbers, only those that are asked for leave the disk."""
-    with reading(file), file.open("rb") as stream:
+    with reading(file, DAMAGES, MEND), file.open("rb") as stream:
         if not _has_objects(stream):
             return np.load(file, mmap_mode="r", allow_pickle=False)
         table = _unpickle(stream, allow_pickle)
@@ -146,7 +132,7 @@ def _utf8(word: str) -> str:
 
 def read_members(file: Path, names: Sequence[str], allow_pickle: bool) -> list[np.ndarray]:
     """float32 arrays of a .npz file by their names; the others are not read."""
-    with reading(file), zipfile.ZipFile(file) as archive:
+    with reading(file, DAMAGES, MEND), zipfile.ZipFile(file) as archive:
         return [_read_member(archive, name, allow_pickle) for name in names]
 
 
