@@ -4,12 +4,16 @@ import time
 
 import pytest
 import torch
+from PIL import Image
 
 from t2i import Synthesizer
-from t2i.config import TextEncoderConfig
+from t2i.config import ModelConfig, SnapshotConfig, TextEncoderConfig
 from t2i.networks.text import CharCnnRnn
 from training import release
+from training.data import load_data
 from training.gans.presets import PRESETS
+from training.hub.card import write_card
+from training.hub.companions import style_section
 from training.match import PRESETS as MATCH
 from training.run import parts as parts_of_files
 from training.run.state import state_files
@@ -62,3 +66,27 @@ def test_the_gpu_has_presets_of_every_stage():
     for presets in (PRESETS, STYLE, MATCH):
         assert presets["gpu"].batch_size >= 256
     assert PRESETS["gpu"].ema_images == PRESETS["modern"].ema_images and "gpu" in TEXT
+
+
+def test_what_data_is_too_small_for_is_known_and_told_before_training(arguments, synthetic, tmp_path, capsys):
+    for k in range(24):
+        Image.effect_noise((80, 80), 90).convert("RGB").save(tmp_path / f"{k}.png")
+        (tmp_path / f"{k}.txt").write_text(f"a {'red' if k % 2 else 'blue'} rose\n")
+    job, _ = release.parse(arguments)
+    assert not any(release.left_out(job, synthetic).values())
+    told = release.left_out(job, load_data("folder", tmp_path, 64))
+    assert told["verification"].startswith("Backgrounds are not verified: 2 photographs")
+    assert told["skip_thoughts"].startswith("Skip-thoughts are left out: no training image has three captions")
+    release.main(["--preset=smoke", "--data=folder", f"--root={tmp_path}", "-o", str(tmp_path / "w"), "--dry-run"])
+    assert capsys.readouterr().out.splitlines()[-2:] == list(told.values())
+
+
+def test_the_card_says_what_was_left_out():
+    style = {"r2_held_out": 0.5, "n": 8, "images": 8}
+    shown = style_section({"style": style})
+    assert "| this one | 0.50 | – | – | above |" in shown and "ROC AUC" not in shown
+    areas = dict.fromkeys(("style", "style_deviation", "caption", "caption_deviation"), 0.25)
+    shown = style_section({"style": style | areas | {"photographs": 8, "clusters": 2, "pairs": 8}})
+    assert "| this one | 0.50 | 0.250 ± 0.250 | 0.250 ± 0.250 | above |" in shown and "ROC AUC" in shown
+    card = write_card(SnapshotConfig("a", model=ModelConfig()), {"left_out": ["Nothing else."]})
+    assert "- Nothing else." in card.split("## Limits")[1]

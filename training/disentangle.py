@@ -64,23 +64,37 @@ def verification_auc(vectors: Tensor, pairs: np.ndarray, together: np.ndarray) -
     return float(np.mean(areas)), float(np.std(areas))
 
 
-def verify(synthesizer: Synthesizer, data: CaptionedImages, clusters: int = CLUSTERS, seed: int = 0) -> Verification:
-    """Background verification on `data`, photographs that neither G nor S was trained on.
+def group(images: np.ndarray, clusters: int, seed: int) -> np.ndarray:
+    """The cluster (N,) of each picture, uint8 (N, S, S, 3), by the colour of its background.
 
     Small sets have fewer clusters: four photographs to each, on average, at least.
     """
     from sklearn.cluster import KMeans
 
-    images = np.ascontiguousarray(data.images)
     clusters = max(1, min(clusters, len(images) // 4))
-    groups = KMeans(clusters, n_init=10, random_state=seed).fit_predict(background_colour(images))
+    return KMeans(clusters, n_init=10, random_state=seed).fit_predict(background_colour(images))
+
+
+def why_not_verified(data: CaptionedImages) -> str:
+    """Why `verify` can't be had of these photographs, in a sentence; empty where it can."""
+    try:
+        draw_pairs(group(np.ascontiguousarray(data.images), CLUSTERS, 0), PAIRS)
+    except ValueError:
+        return f"Backgrounds are not verified: {len(data)} photographs of test classes are too few for pairs of them."
+    return ""
+
+
+def verify(synthesizer: Synthesizer, data: CaptionedImages, clusters: int = CLUSTERS, seed: int = 0) -> Verification:
+    """Background verification on `data`, photographs that neither G nor S was trained on."""
+    images = np.ascontiguousarray(data.images)
+    groups = group(images, clusters, seed)
     pairs, together = draw_pairs(groups, PAIRS, seed)
     style = synthesizer.encode_style([Image.fromarray(image) for image in images])
     rng = np.random.default_rng(seed)
     captions = [str(rng.choice(texts))[:MAX_CHARACTERS] for texts in data.captions]
     text = synthesizer.encode_text(captions)
     areas = [area for vectors in (style, text) for area in verification_auc(vectors, pairs, together)]
-    return Verification(*areas, photographs=len(images), clusters=clusters, pairs=len(pairs))
+    return Verification(*areas, photographs=len(images), clusters=len(set(groups.tolist())), pairs=len(pairs))
 
 
 def main(arguments: list[str] | None = None) -> None:

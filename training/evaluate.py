@@ -175,7 +175,10 @@ def evaluate(
     if figures["r_precision_missing"] is None:
         if side is not space:
             drawn, real = (side.extract(images) for images in (pictures, unseen.images))
-        figures["r_precision"] = agreement(side, phi, captions, drawn, real)
+        try:
+            figures["r_precision"] = agreement(side, phi, captions, drawn, real)
+        except ValueError:
+            figures["r_precision_missing"] = "too few photographs and classes whose captions differ"
     return figures
 
 

@@ -32,7 +32,7 @@ from t2i.snapshot import (
 )  # fmt: skip
 from t2i.synthesizer import Synthesizer
 from training.data import DATASETS, CaptionedImages, load_data
-from training.disentangle import verify
+from training.disentangle import verify, why_not_verified
 from training.evaluate import Plan, evaluate
 from training.gan import dry_run_gan, export_gan, grid_captions, train_gan
 from training.gans.adversarial import GanTrainer
@@ -55,6 +55,7 @@ from training.skip_thoughts import (
     build_trainer,
     documents_of,
     train_skip_thoughts,
+    why_not_trained,
     zero_shot,
 )
 from training.skip_thoughts import check_finished as check_skip_thoughts
@@ -110,15 +111,19 @@ def release(job: Release) -> bool:
         return False
     encoder = load_trained_encoder(text_run)
     data = load_data(job.data, job.root, job.gan.load_size)
+    missing = left_out(job, data)
+    for sentence in filter(None, missing.values()):
+        print(sentence)
     gan_run = job.run / f"gan-{job.gan.variant}"
     trainer = gan_stage(job, data, encoder, job.gan, gan_run)
     for file in (gan_run / "snapshot").iterdir():
         install(file, staged)
-    style = trainer and style_stage(job, job.style, staged, job.run / "style")
+    verified = not missing["verification"]
+    style = trainer and style_stage(job, job.style, staged, job.run / "style", verified)
     match = style and match_stage(job, staged, job.run / "match")
-    compared = match and compare_stage(job, encoder, staged)
-    skip_thoughts = compared and skip_stage(job, staged)
-    if not skip_thoughts:
+    compared = match and compare_stage(job, encoder, staged, verified)
+    skip_thoughts = compared and ({} if missing["skip_thoughts"] else skip_stage(job, staged))
+    if skip_thoughts is None:
         return False
     facts = {
         "data": data.name,
@@ -131,12 +136,21 @@ def release(job: Release) -> bool:
         "match": match,
         "skip_thoughts": skip_thoughts,
         "variants": compared,
+        "left_out": [sentence for sentence in missing.values() if sentence],
         "command": job.command,
     }
     describe(job, staged, facts)
     for file in sorted(path for path in staged.rglob("*") if path.is_file()):
         install(file, job.out / file.parent.relative_to(staged))
     return True
+
+
+def left_out(job: Release, data: CaptionedImages) -> dict[str, str]:
+    """What the data is too small for, a sentence each, empty where it is not: known before anything is trained."""
+    return {
+        "verification": why_not_verified(data.unseen("test")),
+        "skip_thoughts": why_not_trained(*documents_of(data, job.skip_thoughts.split)),
+    }
 
 
 def gan_stage(
@@ -148,14 +162,17 @@ def gan_stage(
     return trainer if trainer.finished else None
 
 
-def style_stage(job: Release, config: StyleConfig, snapshot: Path, run: Path) -> dict[str, Any] | None:
+def style_stage(job: Release, config: StyleConfig, snapshot: Path, run: Path, verified: bool) -> dict[str, Any] | None:
     """Train the style encoder of a snapshot, put it there, and measure; None if the time ran out first."""
     data = load_data(job.data, job.root, read_config(snapshot).model.image_size)
     if not train_style(data, snapshot, config, run, job.device, job.minutes_left()):
         return None
     install(run / STYLE_ENCODER, snapshot)
-    synthesizer = Synthesizer.from_pretrained(snapshot, device=job.device)
-    return read_json(run / "metrics.json") | asdict(verify(synthesizer, data.unseen("test")))
+    figures = read_json(run / "metrics.json")
+    if verified:
+        synthesizer = Synthesizer.from_pretrained(snapshot, device=job.device)
+        figures |= asdict(verify(synthesizer, data.unseen("test")))
+    return figures
 
 
 def match_stage(job: Release, snapshot: Path, run: Path) -> dict[str, Any] | None:
@@ -167,7 +184,7 @@ def match_stage(job: Release, snapshot: Path, run: Path) -> dict[str, Any] | Non
     return read_json(run / "metrics.json")
 
 
-def compare_stage(job: Release, encoder: TextEncoder, staged: Path) -> dict[str, Any] | None:
+def compare_stage(job: Release, encoder: TextEncoder, staged: Path, verified: bool) -> dict[str, Any] | None:
     """Train and measure the four variants, put their generators into the snapshot; None if the time ran out first."""
     figures = {}
     data, pictures = (load_data(job.data, job.root, size) for size in (job.compared.load_size, job.compared.image_size))
@@ -175,7 +192,7 @@ def compare_stage(job: Release, encoder: TextEncoder, staged: Path) -> dict[str,
         run, config = job.run / f"compared-{variant}", replace(job.compared, variant=variant)
         trainer = gan_stage(job, data, encoder, config, run)
         style = trainer and style_stage(
-            job, job.compared_style, run / "snapshot", job.run / f"compared-{variant}-style"
+            job, job.compared_style, run / "snapshot", job.run / f"compared-{variant}-style", verified
         )
         if not style:
             return None
@@ -301,7 +318,9 @@ def main(arguments: list[str] | None = None) -> None:
             check_folder(folder)
     if dry_run:
         encoder = dry_run_text_encoder(load_data(job.data, job.root, LOAD_SIZE), job.root, job.text, job.device)
-        dry_run_gan(load_data(job.data, job.root, job.gan.load_size), encoder, job.gan, job.device)
+        data = load_data(job.data, job.root, job.gan.load_size)
+        dry_run_gan(data, encoder, job.gan, job.device)
+        print(*filter(None, left_out(job, data).values()), sep="\n")
         return
     finished = release(job)
     if job.deadline is not None:

@@ -174,6 +174,14 @@ def documents_of(data: CaptionedImages, split: str) -> tuple[list[list[str]], li
     return seen, unseen[:HELD_OUT_DOCUMENTS]
 
 
+def why_not_trained(documents: list[list[str]], held_out: list[list[str]]) -> str:
+    """Why skip-thoughts can't be learnt from these captions, in a sentence; empty where they can."""
+    for part, name in ((documents, "training"), (held_out, "test")):
+        if max(map(len, part), default=0) < 3:
+            return f"Skip-thoughts are left out: no {name} image has three captions, which they need."
+    return ""
+
+
 def build_trainer(
     documents: list[list[str]], held_out: list[list[str]], config: SkipThoughtTrainConfig, device: str
 ) -> SkipThoughtTrainer:

@@ -47,9 +47,10 @@ def write_card(
     """Markdown with the Hub's front matter; a section stands only where there are facts for it.
 
     `facts` may have `data`, `images_seen`, `epochs`, `captions` (unseen ones), `features` (image side of the
-    text encoder), `text_encoder`, `style`, `match`, `skip_thoughts`, `variants` (figures of their runs),
-    `command`, and `evaluation` (the figures of training.evaluate). `samples` are the captions of samples.png
-    from the top (None: there is no such picture), `repo` is where the model is published.
+    text encoder), `text_encoder`, `style`, `match`, `skip_thoughts`, `variants` (figures of their runs), `left_out`
+    (what the data was too small for, in sentences), `command`, and `evaluation` (the figures of
+    training.evaluate). `samples` are the captions of samples.png from the top (None: there is no such picture), `repo`
+    is where the model is published.
     """
     data = facts.get("data") or config.data
     parts = [
@@ -137,6 +138,7 @@ def limits_section(config: SnapshotConfig, facts: dict[str, Any], data: str | No
         colour_limits(figures["colour"]) if figures else "",
         f"{size}x{size} pixels; fine structure is soft.",
         SEEDS.format(**figures["seeds"]) if figures else "",
+        *facts.get("left_out", ()),
     ]
     return section("Limits", items(*lines))
 

@@ -5,11 +5,12 @@ from typing import Any
 from training.hub.markdown import section, wrap
 
 STYLE = "The style encoder S reads from a picture the noise that would draw it (section 4.4 of the paper)."
-STYLE_NOTES = """R²: share of z's variance that S recovers from pictures of {n:,} test captions and as many noises,
-none seen in its training. Background: {photographs} photographs of test classes are grouped into {clusters} clusters by
+BACKGROUND_NOTES = """Background: {photographs} photographs of test classes are grouped into {clusters} clusters by
 the mean colour of a frame along their upper, left and right edges; ROC AUC of telling pairs of one cluster from pairs
 of two by the cosine of S ({pairs:,} pairs, mean of 5 folds). The baseline is the cosine of the captions' embeddings.
-S has learnt from that frame's colour, too (below), on photographs of training classes.
+S has learnt from that frame's colour, too (below), on photographs of training classes."""
+STYLE_NOTES = """R²: share of z's variance that S recovers from pictures of {n:,} test captions and as many noises,
+none seen in its training. {background}
 
 The paper's loss alone did not do: for a generator trained without a further term, S recovered 5 % of the variance after
 50,000 images, since most directions of z changed the picture too little. The generators were therefore trained to keep
@@ -44,7 +45,9 @@ def style_section(facts: dict[str, Any]) -> str:
     if not facts.get("style"):
         return ""
     table = style_table(facts["style"], facts.get("variants") or {})
-    return section("Style", STYLE, table, wrap(STYLE_NOTES.format(**facts["style"])))
+    style = facts["style"]
+    background = BACKGROUND_NOTES.format(**style) if "photographs" in style else ""
+    return section("Style", STYLE, table, wrap(STYLE_NOTES.format(background=background, **style)))
 
 
 def style_table(style: dict[str, Any], variants: dict[str, Any]) -> str:
@@ -57,7 +60,7 @@ def style_table(style: dict[str, Any], variants: dict[str, Any]) -> str:
     for name, row in rows.items():
         measured = row.get("colour", "above")
         colour = f"{measured['drawn']:.1%}" if isinstance(measured, dict) else measured or "–"
-        areas = (f"{row[k]:.3f} ± {row[k + '_deviation']:.3f}" for k in ("style", "caption"))
+        areas = (f"{row[k]:.3f} ± {row[k + '_deviation']:.3f}" if k in row else "–" for k in ("style", "caption"))
         lines.append(f"| {name} | {row['r2_held_out']:.2f} | {' | '.join(areas)} | {colour} |")
     return "\n".join(lines)
 
