@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
 from torch import Tensor
 
 from t2i.config import MAX_SEED
-from t2i.networks.text import clean_caption, writable
+from t2i.networks.text import is_readable, writable
 from t2i.photos import to_square
 
 GAP = 2  # pixels between the pictures of a grid
@@ -133,11 +133,7 @@ def read_parameters(image: Image.Image) -> Parameters | None:
     told = re.fullmatch(TOLD, text) if isinstance(text, str) else None
     if not told or told[2] is None or int(told[2]) > MAX_SEED:
         return None
-    try:
-        clean_caption(told[1])
-    except ValueError:
-        return None
-    return Parameters(told[1], int(told[2]), told[3])
+    return Parameters(told[1], int(told[2]), told[3]) if is_readable(told[1]) else None
 
 
 def to_pixels(images: list[Image.Image], size: int) -> Tensor:

@@ -38,8 +38,11 @@ def open_photo(file: str | Path | BinaryIO, formats: Sequence[str] = FORMATS) ->
 
 
 def is_shown_by_browsers(file: str | Path) -> bool:
-    """Whether a page can show a file that `open_photo` reads, by its first bytes: TIFF and JPEG 2000 it can't."""
-    with Path(file).open("rb") as stream:
+    """Whether a page can show a file that `open_photo` reads, by its first bytes: TIFF and JPEG 2000 it can't.
+
+    ValueError as there for a file that is not there.
+    """
+    with _in_a_sentence(file), Path(file).open("rb") as stream:
         return not stream.read(12).startswith(NOT_SHOWN)
 
 
@@ -83,17 +86,19 @@ def num_scans(image: ImageFile) -> int:
 
     A JPEG that lists other pictures (MPO) is one; a TIFF may hold one in each strip or tile, an old one anywhere.
     """
-    file, compression = image.fp, image.info.get("compression") if isinstance(image, TiffImageFile) else ""
-    if not isinstance(image, JpegImageFile) and compression not in JPEG_IN_TIFF:
+    is_jpeg = isinstance(image, JpegImageFile)
+    compression = image.info.get("compression") if isinstance(image, TiffImageFile) else None
+    if not is_jpeg and compression not in JPEG_IN_TIFF:
         return 0
-    place = file.tell()
+    file, place = image.fp, image.fp.tell()
     file.seek(0)
-    data, tags = file.read(), image.tag_v2 if compression else {}
+    data = file.read()
     file.seek(place)
-    if not compression:
+    if is_jpeg:
         return _num_scans(data)
-    if compression != "jpeg":
+    if compression == "tiff_jpeg":
         return data.count(SCAN)
+    tags = image.tag_v2
     parts = {part for at, long in STRIPS if at in tags for part in zip(tags[at], tags.get(long, ()))}
     return max((data.count(SCAN, start, start + length) for start, length in parts), default=0)
 

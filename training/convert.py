@@ -22,11 +22,11 @@ import torch
 from t2i.config import SkipThoughtConfig
 from t2i.hub import given_path
 from t2i.networks.skip_thoughts import END, UNKNOWN, SkipThoughts, Vocabulary, empty_encoder
-from training.data.damaged import Refused, reading
+from training.data.damaged import Refused
 from training.options import run_script
 from training.run.disk import check_folder
 from training.run.export import write_text_encoder
-from training.text.arrays import DAMAGES, MEND, numbers, open_rows, read_members
+from training.text.arrays import numbers, open_rows, read_members, reading
 from training.text.corpus import add_text_flags, count_text, tell_unknown
 
 PUBLISHED = "http://www.cs.toronto.edu/~rkiros/models/"
@@ -87,7 +87,7 @@ def read_dictionary(file: Path, words: Iterable[str]) -> tuple[dict[str, int], i
 def read_rows(file: Path, places: dict[str, int], count: int, allow_pickle: bool) -> np.ndarray:
     """float32 (W, D): rows of the table of a dictionary with `count` lines."""
     table = open_rows(file, allow_pickle)
-    with reading(file, DAMAGES, MEND):
+    with reading(file):
         if len(table) != count:
             raise Refused(f"has {len(table):,} rows but {DICTIONARY} {count:,} lines; take both from {PUBLISHED}.")
         if isinstance(table, dict) and (missing := places.keys() - table.keys()):

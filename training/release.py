@@ -103,6 +103,9 @@ def release(job: Release) -> bool:
     if job.plan.features:
         load_space(job.plan.features)  # better missed now than after training
     unpack_states(job.run)
+    missing = left_out(job, load_data(job.data, job.root, job.gan.image_size))
+    for sentence in filter(None, missing.values()):
+        print(sentence)
     text_run, staged = job.run / "text_encoder", job.run / "snapshot"
     data = load_data(job.data, job.root, LOAD_SIZE)
     if (text_run / "metrics.json").exists():
@@ -111,9 +114,6 @@ def release(job: Release) -> bool:
         return False
     encoder = load_trained_encoder(text_run)
     data = load_data(job.data, job.root, job.gan.load_size)
-    missing = left_out(job, data)
-    for sentence in filter(None, missing.values()):
-        print(sentence)
     gan_run = job.run / f"gan-{job.gan.variant}"
     trainer = gan_stage(job, data, encoder, job.gan, gan_run)
     for file in (gan_run / "snapshot").iterdir():
@@ -318,9 +318,8 @@ def main(arguments: list[str] | None = None) -> None:
             check_folder(folder)
     if dry_run:
         encoder = dry_run_text_encoder(load_data(job.data, job.root, LOAD_SIZE), job.root, job.text, job.device)
-        data = load_data(job.data, job.root, job.gan.load_size)
-        dry_run_gan(data, encoder, job.gan, job.device)
-        print(*filter(None, left_out(job, data).values()), sep="\n")
+        dry_run_gan(load_data(job.data, job.root, job.gan.load_size), encoder, job.gan, job.device)
+        print(*filter(None, left_out(job, load_data(job.data, job.root, job.gan.image_size)).values()), sep="\n")
         return
     finished = release(job)
     if job.deadline is not None:

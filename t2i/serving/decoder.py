@@ -17,6 +17,7 @@ from t2i.photos import open_photo
 
 HOME = Path(__file__).resolve().parents[2]
 WORK_SECONDS, MEMORY = 20, 2_000_000_000  # of a core; bytes of addresses, of which libraries take a quarter
+REFUSED = 3  # status after a sentence; Python itself ends with 1 and 2
 PATIENCE = 300  # seconds, where others keep the cores busy
 
 
@@ -28,7 +29,7 @@ def decode(file: str | Path) -> Image.Image:
         told = subprocess.run(line, cwd=HOME, env=values, capture_output=True, timeout=PATIENCE)
     except subprocess.TimeoutExpired:
         told = None
-    if told and told.returncode == 1:
+    if told and told.returncode == REFUSED:
         raise ValueError(told.stderr.decode().strip())
     if not told or told.returncode:
         raise ValueError(f"{path.name} takes too much work to read; save it as an ordinary JPEG or PNG and send that.")
@@ -40,7 +41,7 @@ def decode(file: str | Path) -> Image.Image:
 
 
 def main(file: str) -> None:
-    """Print size and text as a line of JSON, then the pixels; or end with a sentence and status 1."""
+    """Print size and text as a line of JSON, then the pixels; or end with a sentence and the status REFUSED."""
     with suppress(ImportError):  # not on Windows
         import resource
 
@@ -50,9 +51,7 @@ def main(file: str) -> None:
         image = open_photo(file)
     except ValueError as error:
         print(error, file=sys.stderr)
-        sys.exit(1)
-    except MemoryError:
-        sys.exit(2)
+        sys.exit(REFUSED)
     info = {name: text for name, text in image.info.items() if name == "parameters" and isinstance(text, str)}
     sys.stdout.buffer.write(json.dumps({"size": image.size, "info": info}).encode() + b"\n" + image.tobytes())
 

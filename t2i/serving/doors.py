@@ -4,7 +4,8 @@ Beside the page's own, gradio serves its developers' tools, a recorder of screen
 sent there would lie in files, or travel on, for nobody's use.
 """
 
-GRADIO = "/gradio_api/"
+from t2i.serving.guard import GRADIO
+
 OPEN = (  # beginnings of paths; one without a slash or an equals sign at its end is the whole path
     "/",  # the page
     "/config",  # what it is made of, which clients read, too

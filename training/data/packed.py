@@ -13,6 +13,7 @@ import tarfile
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,10 @@ from torch import Tensor
 from tqdm import tqdm
 
 from t2i.photos import to_square
+from training.data import damaged
 from training.data.cache import fingerprint, stored_array
 from training.data.captioned import CaptionedImages
-from training.data.damaged import Refused, reading
+from training.data.damaged import Refused
 from training.data.listing import Entry, Layout, Listing
 from training.data.pixels import THREADS
 from training.data.sheets import LARGEST, num_sheets, read_sheet, sheet_rows
@@ -41,7 +43,7 @@ DAMAGES = (
     tarfile.TarError, zlib.error, SafetensorError, OSError, EOFError, ArithmeticError, AttributeError, LookupError,
     MemoryError, RecursionError, TypeError, ValueError,
 )  # fmt: skip
-MEND = "copy it again, or pack it anew"
+reading = partial(damaged.reading, damages=DAMAGES, mend="copy it again, or pack it anew")
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ class Pack:
         packed, size = self.header["size"], out.shape[1]
 
         def fill(name: str, rows: slice) -> None:
-            with reading(self.file, DAMAGES, MEND):
+            with reading(self.file):
                 squares = read_sheet(self.read(name), packed, len(out[rows]))
             if size != packed:
                 squares = np.stack([np.asarray(to_square(Image.fromarray(square), size)) for square in squares])
@@ -130,7 +132,7 @@ def _part(file: Path, start: int, size: int) -> bytes:
 
 def list_pack(file: Path) -> Listing:
     """What a pack holds, every byte of it compared with what was packed; ValueError says what is wrong."""
-    with reading(file, DAMAGES, MEND):
+    with reading(file):
         pack = Pack.open(file)
         header, entries = pack.header, pack.entries()
         for name in {*pack.sheets, *header["members"]}:
@@ -146,7 +148,7 @@ def list_pack(file: Path) -> Listing:
 def load_pack(listing: Listing, load_size: int, cache: Path) -> CaptionedImages:
     """The set that was packed, under its own name; ValueError if `load_size` is larger than its squares."""
     file, entries = listing.folder, listing.entries
-    with reading(file, DAMAGES, MEND):
+    with reading(file):
         pack = Pack.open(file)
         if load_size > pack.header["size"]:
             raise Refused(
@@ -169,7 +171,7 @@ def load_pack(listing: Listing, load_size: int, cache: Path) -> CaptionedImages:
 
 def packed_features(file: Path) -> str | None:
     """Name of the file that the features in a pack are from; None if it has none."""
-    with reading(file, DAMAGES, MEND):
+    with reading(file):
         pack = Pack.open(file)
         return str(pack.header["features"]) if FEATURES in pack.places else None
 
@@ -179,7 +181,7 @@ def stored_features(file: Path, ids: np.ndarray) -> Tensor:
     (M, views, D), or out of a pack that has them; ValueError if there are none of an image."""
     try:
         if tarfile.is_tarfile(file):
-            with reading(file, DAMAGES, MEND):
+            with reading(file):
                 pack = Pack.open(file)
                 if FEATURES not in pack.places:
                     raise Refused("was packed without features; pack it anew with --features FILE.")

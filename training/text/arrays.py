@@ -10,19 +10,21 @@ import zipfile
 import zlib
 from collections import OrderedDict
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
-from training.data.damaged import Refused, reading
+from training.data import damaged
+from training.data.damaged import Refused
 
 CODES = {"f2", "f4", "f8", "i4", "i8", "u4", "u8"}
 DAMAGES = (
     pickle.UnpicklingError, zipfile.BadZipFile, zlib.error, OSError, EOFError, SyntaxError, ArithmeticError,
     AttributeError, ImportError, LookupError, MemoryError, RecursionError, TypeError, ValueError,
 )  # fmt: skip
-MEND = "download it again"
+reading = partial(damaged.reading, damages=DAMAGES, mend="download it again")
 
 
 class Kind:
@@ -113,7 +115,7 @@ def _has_objects(stream: BinaryIO) -> bool:
 
 def open_rows(file: Path, allow_pickle: bool) -> Sequence | dict[str, Any]:
     """Rows of a .npy file, by place or by word: of plain numbers, only those that are asked for leave the disk."""
-    with reading(file, DAMAGES, MEND), file.open("rb") as stream:
+    with reading(file), file.open("rb") as stream:
         if not _has_objects(stream):
             return np.load(file, mmap_mode="r", allow_pickle=False)
         table = _unpickle(stream, allow_pickle)
@@ -132,7 +134,7 @@ def _utf8(word: str) -> str:
 
 def read_members(file: Path, names: Sequence[str], allow_pickle: bool) -> list[np.ndarray]:
     """float32 arrays of a .npz file by their names; the others are not read."""
-    with reading(file, DAMAGES, MEND), zipfile.ZipFile(file) as archive:
+    with reading(file), zipfile.ZipFile(file) as archive:
         return [_read_member(archive, name, allow_pickle) for name in names]
 
 
