@@ -30,12 +30,12 @@ from t2i.page.checks import WHOLE_SEED, checks, one_of, readable, readable_lines
 from t2i.page.components import (
     STYLE_SHEET,
     Pictures,
-    cancelled,
     captions_box,
     from_values,
     gallery,
     image,
     seed_box,
+    stopped,
     theme,
     waiting,
 )
@@ -241,12 +241,14 @@ def interpolate_tab(endpoints: Endpoints, model: gr.Dropdown, chosen: Dependency
     )  # fmt: skip
     exporting = export.click(
         endpoints.export, [*ends, frames, kind, model], [preview, download], preprocess=False, show_progress="hidden",
+        show_progress_on=export,  # which has no place for the "Error" that gradio takes some cancelled events for
         validator=checks(
             *end_checks, whole("number of frames", MIN_FRAMES, MAX_FRAMES), one_of("format", FORMATS), endpoints.known
         ),
         api_visibility="private", concurrency_id="export", concurrency_limit=2,
     )  # fmt: skip
-    cancel.click(None, cancels=exporting).then(cancelled, None, [preview, download], **AT_ONCE)
+    for end in (cancel.click(None, cancels=exporting).then, exporting.failure):
+        end(stopped, None, [preview, download], **AT_ONCE)
 
 
 def style_tab(endpoints: Endpoints, model: gr.Dropdown) -> None:

@@ -78,9 +78,9 @@ def waiting(text: str) -> str:
     return f'<div class="waiting" role="status">{escape(text)}</div>'
 
 
-def cancelled() -> tuple[str, gr.DownloadButton]:
-    """The animation's place and its button after it was stopped."""
-    return waiting("Cancelled; nothing was kept."), gr.DownloadButton(interactive=False)
+def stopped() -> tuple[str, gr.DownloadButton]:
+    """The animation's place and its button after it was cancelled, or could not be made."""
+    return waiting("Stopped; nothing was kept."), gr.DownloadButton(interactive=False)
 
 
 def progress(count: int, total: int) -> str:

@@ -109,7 +109,7 @@ def malformed(bench: Bench, file: dict) -> dict[str, tuple[str, object]]:
         "lambda: large": ("run/lambda", {"data": [10**6]}),
         "choose_photo without an event": ("run/choose_photo", {"data": [[], "a"]}),
         "choose_photo: forged": ("run/choose_photo", {"data": [[{"image": passwd}], "a"], "event_data": {"index": 5}}),
-        "cancelled": ("run/cancelled", {"data": []}),
+        "stopped": ("run/stopped", {"data": []}),
         "unknown name": ("run/unknown", {"data": []}),
         "js only": ("run/js_fn", {"data": [1, 2]}),
         "simple call": ("call/generate", {"data": []}),
