@@ -1,6 +1,7 @@
 """The web page: one function per tab. What draws is in `t2i`, what the page is made of in `t2i.page`."""
 
 import argparse
+import gc
 import re
 import time
 from functools import partial
@@ -13,6 +14,7 @@ from t2i.serving.hosting import own_folder, stop_signal
 from t2i.serving.place import Place, in_a_sentence
 
 if __name__ == "__main__":  # before gradio, which reads the environment when it is imported, and tells tracebacks
+    gc.disable()  # until the page stands: what is imported and built stays, and to look at it again takes a second
     stop = stop_signal()
     with in_a_sentence():
         place, folder = Place.from_environment(), own_folder()
@@ -450,6 +452,8 @@ def main(place: Place, folder: TemporaryDirectory, stop: Event, arguments: list[
             clock.append(time.perf_counter())
             names = ("weights", "first pictures", "server")
             parts = ", ".join(f"{name} {after - before:.1f} s" for name, (before, after) in zip(names, pairwise(clock)))
+            gc.freeze()
+            gc.enable()
             print(f"Started in {clock[-1] - clock[0]:.1f} s after the imports: {parts}", flush=True)
             serve_until_stopped(page.server, page.server.thread, stop, stop_seconds)
 
