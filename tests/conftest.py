@@ -1,5 +1,6 @@
 """Shared fixtures: a tiny snapshot, the synthetic set, the real photographs where they are found."""
 
+import gc
 import os
 import shutil
 from collections.abc import Iterator
@@ -38,6 +39,7 @@ EXAMPLES = (
     "a purple flower on a dark background",
 )
 
+gc.disable()  # until all tests are collected: what is imported stays
 leave_out_stubs()  # as app.py does, before gradio is imported
 torch.set_num_threads(1)  # tests run beside one another, on networks too small for more
 
@@ -47,8 +49,8 @@ FIRST = (*VISITORS, "test_load", "test_distributed", "test_kill", "test_weights"
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Three processes run the suite, as one of them often waits; a part of it one, as all is imported in each."""
-    return 3 if config.args_source is pytest.Config.ArgsSource.TESTPATHS else 0
+    """Four processes run the suite, as half of them often wait; a part of it one, as all is imported in each."""
+    return 4 if config.args_source is pytest.Config.ArgsSource.TESTPATHS else 0
 
 
 class Scheduling(LoadFileScheduling):
@@ -66,6 +68,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Long files begin, so that none is left to one process at the end."""
     items.sort(key=lambda item: FIRST.index(item.path.stem) if item.path.stem in FIRST else len(FIRST))
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")

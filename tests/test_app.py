@@ -4,6 +4,7 @@ import base64
 import io
 import re
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event
+from urllib.parse import urlsplit
 
 import anyio
 import gradio as gr
@@ -543,6 +545,19 @@ def test_every_route_is_known_as_open_or_shut():
     walk(in_a_loop(routes))
     shut = {path for path in found if not is_open(re.sub(r"{.*?}", "1", path))}
     assert {path.removeprefix("/gradio_api").rstrip("/") for path in shut} == SHUT
+
+
+def test_the_containers_health_is_that_of_the_page(address):
+    dockerfile = (ROOT / "Dockerfile").read_text().replace("\\\n", "")
+    command = re.search(r"^HEALTHCHECK .*? CMD (.+)$", dockerfile, re.MULTILINE)[1]
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        ports = {urlsplit(address).port: 0, free.getsockname()[1]: 1}
+    for port, status in ports.items():
+        values = {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "GRADIO_SERVER_PORT": str(port),
+                  "http_proxy": "http://127.0.0.1:9"}  # fmt: skip
+        done = subprocess.run(["sh", "-c", command], env=values, capture_output=True, text=True, timeout=300)
+        assert done.returncode == status, done.stderr
 
 
 def test_missing_weights_end_in_one_sentence(tmp_path):

@@ -20,7 +20,7 @@ from training.run.export import save_network
 from training.run.state import newest_images, state_files, write_json
 
 EPOCH = 96
-RUN = ["--data=synthetic", "--split=val", "--preset=smoke", "--batch-size=8", "--device=cpu", "--precision=fp32"]
+RUN = ["--data=synthetic", "--split=val", "--preset=smoke", "--batch-size=16", "--device=cpu", "--precision=fp32"]
 SLOW = 0.05  # seconds that a file takes to reach the disk
 PATIENCE = 900  # seconds, on a busy machine
 

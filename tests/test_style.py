@@ -12,7 +12,7 @@ from support.resuming import check_resumed_equals_straight
 from t2i import Synthesizer
 from t2i.config import ModelConfig, SnapshotConfig, TextEncoderConfig
 from training import style
-from training.disentangle import FOLDS, draw_pairs, verification_auc, verify
+from training.disentangle import FOLDS, draw_pairs, encode, verification_auc, verify
 from training.measure.colour import background_colour, background_mask
 
 CPU = torch.device("cpu")
@@ -76,7 +76,7 @@ def test_a_run_leaves_weights_that_a_snapshot_takes(few, snapshot, tmp_path):
     (copy / "style_encoder.safetensors").write_bytes((tmp_path / "run" / "style_encoder.safetensors").read_bytes())
     read = Synthesizer.from_pretrained(copy).encode_style(Image.new("RGB", (80, 60), "green"))
     assert read.shape == (1, 100)
-    result = verify(Synthesizer.from_pretrained(copy), small, clusters=10)
+    result = verify(encode(Synthesizer.from_pretrained(copy), small), small, clusters=10)
     assert 0 <= result.style <= 1 and result.photographs == len(small) and result.pairs > 0
 
 

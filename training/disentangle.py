@@ -84,16 +84,22 @@ def why_not_verified(data: CaptionedImages) -> str:
     return ""
 
 
-def verify(synthesizer: Synthesizer, data: CaptionedImages, clusters: int = CLUSTERS, seed: int = 0) -> Verification:
-    """Background verification on `data`, photographs that neither G nor S was trained on."""
+def encode(synthesizer: Synthesizer, data: CaptionedImages, seed: int = 0) -> tuple[Tensor, Tensor]:
+    """Style (N, noise_size) of the photographs, and the embedding (N, text_size) of one caption of each."""
+    rng = np.random.default_rng(seed)
+    captions = [str(rng.choice(texts))[:MAX_CHARACTERS] for texts in data.captions]
+    photographs = [Image.fromarray(image) for image in np.ascontiguousarray(data.images)]
+    return synthesizer.encode_style(photographs), synthesizer.encode_text(captions)
+
+
+def verify(
+    encoded: tuple[Tensor, Tensor], data: CaptionedImages, clusters: int = CLUSTERS, seed: int = 0
+) -> Verification:
+    """Background verification on `data`, photographs that neither G nor S was trained on, as `encode` gives them."""
     images = np.ascontiguousarray(data.images)
     groups = group(images, clusters, seed)
     pairs, together = draw_pairs(groups, PAIRS, seed)
-    style = synthesizer.encode_style([Image.fromarray(image) for image in images])
-    rng = np.random.default_rng(seed)
-    captions = [str(rng.choice(texts))[:MAX_CHARACTERS] for texts in data.captions]
-    text = synthesizer.encode_text(captions)
-    areas = [area for vectors in (style, text) for area in verification_auc(vectors, pairs, together)]
+    areas = [area for vectors in encoded for area in verification_auc(vectors, pairs, together)]
     return Verification(*areas, photographs=len(images), clusters=len(set(groups.tolist())), pairs=len(pairs))
 
 
@@ -112,7 +118,8 @@ def main(arguments: list[str] | None = None) -> None:
     check_file(options.out)
     synthesizer = Synthesizer.from_pretrained(options.model)
     data = load_data(options.data, options.root, synthesizer.config.model.image_size)
-    result = asdict(verify(synthesizer, data.unseen(options.split), options.clusters, options.seed))
+    data = data.unseen(options.split)
+    result = asdict(verify(encode(synthesizer, data, options.seed), data, options.clusters, options.seed))
     print(json.dumps(result, indent=2))
     if options.out:
         write_json(options.out, result)

@@ -32,7 +32,7 @@ from t2i.snapshot import (
 )  # fmt: skip
 from t2i.synthesizer import Synthesizer
 from training.data import DATASETS, CaptionedImages, load_data
-from training.disentangle import verify, why_not_verified
+from training.disentangle import encode, verify, why_not_verified
 from training.evaluate import Plan, evaluate
 from training.gan import dry_run_gan, export_gan, grid_captions, train_gan
 from training.gans.adversarial import GanTrainer
@@ -171,7 +171,8 @@ def style_stage(job: Release, config: StyleConfig, snapshot: Path, run: Path, ve
     figures = read_json(run / "metrics.json")
     if verified:
         synthesizer = Synthesizer.from_pretrained(snapshot, device=job.device)
-        figures |= asdict(verify(synthesizer, data.unseen("test")))
+        unseen = data.unseen("test")
+        figures |= asdict(verify(encode(synthesizer, unseen), unseen))
     return figures
 
 
