@@ -21,7 +21,6 @@ if __name__ == "__main__":  # before gradio, which reads the environment when it
     place.prepare()
 
 import gradio as gr
-import torch
 from gradio.events import Dependency
 from starlette.middleware import Middleware
 
@@ -434,7 +433,6 @@ def main(place: Place, folder: TemporaryDirectory, stop: Event, arguments: list[
     """
     shape = argparse.RawDescriptionHelpFormatter
     argparse.ArgumentParser("python app.py", description=texts.HELP, formatter_class=shape).parse_args(arguments)
-    torch.set_num_threads(1)  # for one small picture a second thread gains little, and waits long on a busy machine
     allow_open_files()
     share_heaps()
     declare_gpu()

@@ -34,18 +34,18 @@ from t2i.snapshot import (
     read_config,
     variant_folders,
 )
-from t2i.turns import in_turn
+from t2i.turns import in_turn, side_by_side
 
 REMEMBERED = 128  # captions whose embeddings are kept; each pins a page of the heap that drawing works in
-stack = in_turn(torch.stack)  # of many captions it is work for several threads, too
+stack = in_turn(torch.stack)  # of many captions it is work for several cores, too
 
 
 class Synthesizer:
     """A generator with its text encoder and, where they are at hand, its style encoder and discriminator.
 
     The same caption, seed and weights give the same pixels, alone or among others: every picture
-    is computed by itself, from noise drawn on the CPU. Threads and forked processes may share one: pictures
-    take turns in each process.
+    is computed by itself on one core, from noise drawn on the CPU; several are computed side by side. Threads and
+    forked processes may share one: they take turns.
     """
 
     def __init__(
@@ -272,10 +272,9 @@ class Synthesizer:
             if value.ndim != 2 or value.shape[1] != size or len(value) != len(z):
                 raise ValueError(f"{name} has shape {tuple(value.shape)}; this model takes ({len(z)}, {size}).")
         z, phi = z.to(self.device, torch.float32), phi.to(self.device, torch.float32)
-        rows = [self._draw(z[k : k + 1], phi[k : k + 1]) for k in range(len(z))]
+        rows = side_by_side(self._draw, z[:, None], phi[:, None])
         return self._develop(rows) if rows else []
 
-    @in_turn
     @torch.inference_mode()
     def _draw(self, z: Tensor, phi: Tensor) -> Tensor:
         return self._generator(z, phi)

@@ -1,18 +1,19 @@
-"""Where networks run: in one thread of each process, forked ones included."""
+"""Where networks run: in a few threads of each process, forked ones included."""
 
 import multiprocessing
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from threading import current_thread
+from threading import Barrier, Event, current_thread
 
-import numpy as np
 import pytest
 import torch
 from PIL import Image
 from torch.utils.data import DataLoader
 
-from t2i import Synthesizer
-from t2i.turns import in_turn
+from t2i import Synthesizer, turns
+from t2i.turns import in_turn, side_by_side
 
 pytestmark = [
     pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="this system does not fork"),
@@ -24,11 +25,14 @@ MANY = range(40)  # so much that torch shares each part of the work among thread
 
 @pytest.fixture(autouse=True)
 def two_threads() -> Iterator[None]:
-    """The parent's helpers, which no forked process gets."""
+    """Of torch, and so to draw in; and the parent's helpers, which no forked process gets."""
     threads = torch.get_num_threads()
     torch.set_num_threads(2)
+    torch.randn(200, 200) @ torch.randn(200, 200)
+    turns._executor.cache_clear()
     yield
     torch.set_num_threads(threads)
+    turns._executor.cache_clear()
 
 
 def pictures(synthesizer: Synthesizer) -> list[bytes]:
@@ -62,10 +66,7 @@ def test_a_forked_process_finds_what_its_parent_found(full_synthesizer, task):
     expected = task(full_synthesizer)
     there, further = (forked(partial(task, full_synthesizer)), forked(lambda: forked(partial(task, full_synthesizer))))
     for found in (there, further, task(full_synthesizer)):
-        if task is pictures:
-            assert found == expected
-        else:  # sums that more or fewer threads share round otherwise
-            np.testing.assert_allclose(found, expected, atol=1e-5)
+        assert found == expected
 
 
 class Drawn(torch.utils.data.Dataset):
@@ -87,9 +88,43 @@ def test_workers_of_a_data_loader_draw(tiny):
     assert list(loader) == expected
 
 
-def test_calls_run_in_one_thread_that_is_not_the_callers():
-    name = in_turn(lambda: current_thread().name)
-    assert {name() for _ in range(4)} == {forked(name)} != {current_thread().name}
+def test_as_many_calls_run_side_by_side_as_torch_has_threads_and_each_alone():
+    both = Barrier(2)
+
+    def call(row: int) -> tuple[int, str, int]:
+        both.wait(SECONDS)
+        return row, current_thread().name, torch.get_num_threads()
+
+    for rows, names, threads in (
+        zip(*side_by_side(call, range(6))),
+        zip(*forked(lambda: side_by_side(call, range(6)))),
+    ):
+        assert rows == tuple(range(6)) and set(threads) == {1}
+        assert len(set(names)) == 2 and current_thread().name not in names
+    assert torch.get_num_threads() == 2
+
+
+def test_pictures_are_the_same_however_many_are_drawn_side_by_side(full_synthesizer):
+    expected = pictures(full_synthesizer), styles(full_synthesizer), judgement(full_synthesizer)
+    torch.set_num_threads(1)
+    turns._executor.cache_clear()
+    assert (pictures(full_synthesizer), styles(full_synthesizer), judgement(full_synthesizer)) == expected
+
+
+def test_others_turns_come_between_many_rows():
+    done, begun = [], Event()
+
+    def call(row: int) -> None:
+        begun.set()
+        time.sleep(0.01)
+        done.append(row)
+
+    with ThreadPoolExecutor(1) as other:
+        rows = other.submit(side_by_side, call, range(40))
+        begun.wait(SECONDS)
+        in_turn(lambda: done.append("other"))()
+        rows.result(SECONDS)
+    assert "other" in done[:20] and [row for row in done if row != "other"] != []
 
 
 def test_errors_come_to_the_caller():
