@@ -151,12 +151,13 @@ def init_weights(module: nn.Module) -> None:
 def fold_batch_norm(module: nn.Module) -> nn.Module:
     """Merge every batch norm into the layer beside it, in place, in eval mode; the function stays the same.
 
-    Layers that know how to do so have a method `fold`.
+    Modules that know how to do so have a method `fold`.
     """
+    if hasattr(module, "fold"):
+        module.fold()
+        return module
     for name, child in module.named_children():
-        if hasattr(child, "fold"):
-            child.fold()
-        elif isinstance(child, nn.Sequential) and len(child) > 1 and isinstance(child[1], nn.BatchNorm2d):
+        if isinstance(child, nn.Sequential) and len(child) > 1 and isinstance(child[1], nn.BatchNorm2d):
             transposed = isinstance(child[0], nn.ConvTranspose2d)
             setattr(module, name, nn.Sequential(fuse_conv_bn_eval(child[0], child[1], transposed), *child[2:]))
         else:
