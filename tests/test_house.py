@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from training.hub.demo import PYTHON
+
 ROOT = Path(__file__).resolve().parent.parent
 FLOORS = ("run", "data", "text gans", "measure", "hub", "options")  # of training/; above them the commands
 COMMANDS = {
@@ -101,6 +103,16 @@ def test_imports_form_no_circle():
 def test_pinned_requirements_satisfy_the_package():
     assert "gradio[mcp]==" in (ROOT / "requirements.txt").read_text()
     assert (ROOT / "requirements-dev.txt").read_text().startswith("-r requirements.txt")
+
+
+def test_the_pythons_that_are_named_are_those_that_it_runs_on():
+    readme, package = ((ROOT / name).read_text() for name in ("README.md", "pyproject.toml"))
+    first, last = (int(minor) for minor in re.search(r"Python 3\.(\d+) to 3\.(\d+)", readme).groups())
+    assert f'requires-python = ">=3.{first},<3.{last + 1}"' in package
+    assert f'target-version = "py3{first}"' in package
+    (container,) = re.findall(r"python:3\.(\d+)-", (ROOT / "Dockerfile").read_text())
+    assert f"3.{container}" == PYTHON and first <= int(container) <= last
+    assert re.search(r"^python_version: '(.*)'$", readme, re.MULTILINE)[1] == PYTHON
 
 
 def test_no_weights_file_is_too_large():
