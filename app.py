@@ -179,7 +179,9 @@ def generate_tab(endpoints: Endpoints, model: gr.Dropdown, chosen: Dependency) -
     dropped.change(None, None, dropped, js="() => null", **IN_BROWSER)
     caption.change(None, caption, note, js=browser.COUNT, **IN_BROWSER)
     share.click(None, [caption, seed, model], link, js=browser.SHARE, **IN_BROWSER)
-    gr.on(None, endpoints.open_link, link, [*settings, pictures], js=browser.OPENED, **QUIETLY)
+    gr.on(  # its progress is shown nowhere else: it would wipe off what the caption's box says of an early Enter
+        None, endpoints.open_link, link, [*settings, pictures], js=browser.OPENED, show_progress_on=link, **QUIETLY
+    )
     pictures.change(remember, [pictures, history], history, **AT_ONCE)
     for clicked in (pictures, history):
         clicked.select(endpoints.reuse, clicked, settings, **QUIETLY)
