@@ -7,11 +7,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import torch
 from PIL import Image, ImageDraw
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from support.app_server import PHOTO, serve
+from support.browser import CHROMIUM, PATIENCE, SWITCHES, thumbnails
 from xdist.scheduler import LoadFileScheduling
 
 from t2i import Synthesizer
@@ -44,8 +47,17 @@ leave_out_stubs()  # as app.py does, before gradio is imported
 torch.set_num_threads(1)  # tests run beside one another, on networks too small for more
 
 
-VISITORS = ("test_browser", "test_app", "test_fuzz")  # of the one page, which takes as long to start as they to run
-FIRST = (*VISITORS, "test_load", "test_distributed", "test_kill", "test_weights", "test_training")  # the longest
+TABS = ("test_browser_generate", "test_browser_interpolate", "test_browser_tabs")
+VISITORS = (("test_browser", *TABS), ("test_app", "test_fuzz"))  # of one page each, which takes as long to start
+FIRST = (
+    *VISITORS[0],
+    *VISITORS[1],
+    "test_load",
+    "test_distributed",
+    "test_kill",
+    "test_weights",
+    "test_training",
+)  # the longest
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
@@ -54,11 +66,11 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 
 class Scheduling(LoadFileScheduling):
-    """File by file, those that visit the page to the process that has started it."""
+    """File by file, those that visit a page to the process that has started it."""
 
     def _split_scope(self, nodeid: str) -> str:
         scope = super()._split_scope(nodeid)
-        return VISITORS[0] if Path(scope).stem in VISITORS else scope
+        return next((files[0] for files in VISITORS if Path(scope).stem in files), scope)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
@@ -142,6 +154,48 @@ def address(full_snapshot, tmp_path_factory) -> Iterator[str]:
     """Address of the real page, serving the tiny snapshot with all that may lie beside it."""
     with serve(full_snapshot, tmp_path_factory.mktemp("server")) as address:
         yield address
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    if not CHROMIUM:
+        pytest.skip("There is no chromium on PATH: apt-get install chromium, or set CHROMIUM to one.")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=SWITCHES)
+        expect.set_options(timeout=PATIENCE)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def visitor(browser) -> Iterator[BrowserContext]:
+    """One profile for all visits, which then need not fetch and compile the page's scripts anew."""
+    context = browser.new_context()
+    context.set_default_timeout(PATIENCE)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def window(visitor, address) -> Iterator[Page]:
+    """A new window; afterwards no request has left for another host and no script has failed."""
+    page, hosts, errors = visitor.new_page(), set(), []
+    page.on("request", lambda request: hosts.add(urlsplit(request.url)))
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    yield page
+    page.evaluate("() => { localStorage.clear(); sessionStorage.clear(); }")
+    page.close()
+    visitor.clear_permissions()
+    assert {h.netloc for h in hosts if h.scheme not in ("data", "blob")} == {urlsplit(address).netloc}
+    assert not errors
+
+
+@pytest.fixture
+def page(window, address) -> Page:
+    """The page, open."""
+    window.goto(address)
+    expect(thumbnails(window)).to_have_count(8)
+    return window
 
 
 @pytest.fixture(scope="session")

@@ -17,8 +17,8 @@ import uvicorn
 from PIL import Image
 from playwright.sync_api import Page, expect, sync_playwright
 from starlette.applications import Starlette
+from support.browser import CHROMIUM, PATIENCE, SWITCHES
 from support.loopback import listening
-from test_browser import CHROMIUM, PATIENCE, SWITCHES
 
 from t2i import Synthesizer
 from t2i.images import Parameters, enlarge, read_parameters

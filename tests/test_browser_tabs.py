@@ -1,0 +1,100 @@
+"""The tabs Style transfer, Grid, Explain and Compare in a real browser."""
+
+import re
+
+from PIL import Image
+from playwright.sync_api import expect
+from support.browser import caption_box, open_tab, shown, thumbnails, told, upload
+
+
+def test_a_photograph_gives_its_style_to_captions(page, tmp_path):
+    open_tab(page, "Style transfer")
+    expect(thumbnails(page, "styled")).to_have_count(8)
+    first = shown(thumbnails(page, "styled").nth(1))
+    rotated = Image.Exif()
+    rotated[0x0112] = 6  # turned by a quarter
+    photo = Image.new("RGB", (90, 200), "purple")
+    photo.paste("white", (0, 0, 45, 200))
+    photo.convert("CMYK").save(tmp_path / "photo.jpg", exif=rotated)
+    page.locator("#photo").get_by_label("Remove Image").click()
+    upload(page, "#photo", tmp_path / "photo.jpg")
+    expect(thumbnails(page, "styled").nth(1).locator("img")).not_to_have_attribute("src", first)
+    page.get_by_label("What the photograph shows").fill("a purple flower")
+    page.get_by_label("Captions, one a line").filter(visible=True).fill("a red flower\n\na blue flower")
+    page.get_by_role("button", name="Paint in this style").click()
+    expect(thumbnails(page, "styled")).to_have_text(
+        ["what the model sees", "a purple flower", "a red flower", "a blue flower"]
+    )
+    thumbnails(page, "photos").first.click()
+    expect(page.get_by_label("What the photograph shows")).to_have_value("a red flower on green")
+    expect(thumbnails(page, "styled").nth(1)).to_have_text("a red flower on green")
+
+
+def test_a_photograph_that_browsers_do_not_show_is_shown_as_it_was_read(page, tmp_path):
+    open_tab(page, "Style transfer")
+    for kind, mode, width in (("TIFF", "CMYK", 90), ("JPEG2000", "RGB", 80)):
+        first = shown(thumbnails(page, "styled").nth(1))
+        file = tmp_path / f"photo.{'tif' if kind == 'TIFF' else 'jp2'}"
+        Image.new(mode, (width, 60), width).save(file, kind)
+        page.locator("#photo").get_by_label("Remove Image").click()
+        upload(page, "#photo", file)
+        expect(thumbnails(page, "styled").nth(1).locator("img")).not_to_have_attribute("src", first)
+        expect(page.locator("#photo img")).to_have_js_property("naturalWidth", width)
+
+
+def test_uploads_that_are_no_photographs_say_so(page):
+    open_tab(page, "Style transfer")
+    page.locator("#photo").get_by_label("Remove Image").click()
+    page.get_by_role("button", name="Paint in this style").click()
+    expect(page.get_by_text("Choose a photograph first.")).to_be_visible()
+    upload(page, "#photo", {"name": "words.png", "mimeType": "image/png", "buffer": b"no picture"})
+    told(page, "words.png is not a picture that can be read")
+    expect(thumbnails(page, "styled")).to_have_count(8)
+
+
+def test_a_grid_is_drawn_and_downloaded(page, tmp_path):
+    open_tab(page, "Grid")
+    first = shown(page.locator("#grid"))
+    page.get_by_label("Captions, one a line").filter(visible=True).fill("a red flower\na blue flower")
+    page.get_by_label("number input for Seeds").fill("3")
+    page.get_by_role("button", name="Draw the grid").click()
+    expect(page.locator("#grid img")).not_to_have_attribute("src", first)
+    with page.expect_download() as download:
+        page.locator("#grid").get_by_role("button", name="Download").click()
+    assert download.value.suggested_filename == "2-captions-seeds-0-to-2.png"
+    download.value.save_as(tmp_path / "grid.png")
+    with Image.open(tmp_path / "grid.png") as image:
+        assert image.info["parameters"].startswith("a red flower\na blue flower\n")
+    page.get_by_label("Captions, one a line").filter(visible=True).fill("red\n" * 9)
+    page.get_by_role("button", name="Draw the grid").click()
+    expect(page.get_by_text("There are 9 captions; give 1 to 8, one a line.")).to_be_visible()
+
+
+def test_words_are_explained_and_escaped(page):
+    open_tab(page, "Explain")
+    caption = 'red <img/src=x> & "${alert(1)}" petals'
+    caption_box(page).fill(caption)
+    caption_box(page).press("Enter")
+    expect(page.locator("#words mark")).to_have_text(caption.split())
+    cards = page.locator("#words li")
+    expect(cards).to_have_count(5)
+    expect(cards.last).to_have_text(re.compile(r"without petals\s+\d+\.\d% changes"))
+    expect(cards.last.get_by_alt_text("Painted without petals")).to_have_js_property("naturalWidth", 64)
+    expect(page.locator("#matches li")).to_have_count(8)
+    expect(page.locator("#matches li").first).to_contain_text(caption)
+    caption_box(page).fill("rose")
+    page.get_by_role("button", name="Explain", exact=True).click()
+    told(page, "The caption has one word")
+
+
+def test_variants_are_compared(page):
+    open_tab(page, "Compare")
+    for name in ("GAN", "GAN-CLS", "GAN-INT", "GAN-INT-CLS", "Skip-thought GAN"):
+        expect(page.get_by_role("heading", name=name, exact=True)).to_be_visible()
+    galleries = page.locator(".compared")
+    expect(galleries).to_have_count(5)
+    page.get_by_label("First seed").filter(visible=True).fill("90")
+    page.get_by_role("button", name="Compare", exact=True).click()
+    for k in range(5):
+        expect(galleries.nth(k).locator(".thumbnail-lg")).to_have_text(["seed 90", "seed 91", "seed 92", "seed 93"])
+    assert len({shown(galleries.nth(k)) for k in range(5)}) == 5
