@@ -68,13 +68,13 @@ def test_bare_figures_and_a_releases_facts_give_the_same_figures(tmp_path):
 def test_the_front_matter_states_what_was_measured():
     figures, card = read_facts(WEIGHTS)["evaluation"], ModelCard.load(WEIGHTS / "README.md")
     found = metrics(str(card))
-    assert found["fid"] == pytest.approx(figures["drawn"]["fid"], abs=1e-3)
+    assert found["fid"] == pytest.approx(figures["spaces"][0]["drawn"]["fid"], abs=1e-3)
     assert found["colour-fidelity"] == figures["colour"]["drawn"]
     assert {"kid", "inception-score", "diversity", "nearest", "r-precision", "seed-change"} <= found.keys()
     for result in card.data.eval_results:
         assert result.dataset_split == "test" and "test split, 64 pixels" in result.metric_name
         if result.metric_type in ("fid", "kid", "diversity"):
-            assert figures["features"]["name"] in result.metric_name
+            assert figures["spaces"][0]["name"] in result.metric_name
 
 
 def test_the_bundled_card_is_what_its_facts_give():

@@ -64,8 +64,8 @@ def test_style_and_match_learn_on_a_set_smaller_than_a_batch(trained, own):
 
 def test_what_needs_colours_or_classes_is_told_to_be_missing(trained, own):
     synthesizer = Synthesizer.from_pretrained(trained / "gan" / "snapshot")
-    figures = evaluate(synthesizer, load_data("folder", own, 64), Plan(features="pixels"))
-    assert figures["colour"] is None and figures["diversity"]["photographs"] is None
+    figures = evaluate(synthesizer, load_data("folder", own, 64), Plan(features=("pixels",)))
+    assert figures["colour"] is None and figures["spaces"][0]["diversity"]["photographs"] is None
     table = figures_table(figures)
     assert "not measured: too few captions name a petal colour" in table and "one class's photographs" not in table
     assert "R-precision of drawn pictures" in table and "nan" not in table

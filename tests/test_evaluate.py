@@ -39,7 +39,17 @@ def trunk(tmp_path_factory):
 def measured(snapshot, trunk, tmp_path_factory):
     """The figures, the table and the picture of one command."""
     out = tmp_path_factory.mktemp("measured")
-    arguments = ["--model", str(snapshot), "--data", "synthetic", "--features", trunk, "--image-side", "pixels"]
+    arguments = [
+        "--model",
+        str(snapshot),
+        "--data",
+        "synthetic",
+        "--features",
+        trunk,
+        "pixels",
+        "--image-side",
+        "pixels",
+    ]
     arguments += ["--out", str(out / "a.json"), "--table", str(out / "a.md"), "--nearest", str(out / "a.png")]
     main([*arguments, "--device", "cpu"])
     with Image.open(out / "a.png") as picture:
@@ -50,15 +60,15 @@ def measured(snapshot, trunk, tmp_path_factory):
 def test_one_command_measures_everything(measured):
     figures, _, picture = measured
     assert figures["split"] == "test" and figures["resolution"] == 64
-    assert (
-        figures["features"]["name"] == "pooled.py" and "no class posterior" in figures["features"]["inception_score_of"]
-    )
-    assert figures["drawn"]["n"] == 480 and figures["drawn"]["n_photographs"] == 96  # 8 classes of 12, 5 captions each
-    for part in ("drawn", "training_photographs"):
-        assert figures[part]["fid"] >= 0 and figures[part]["inception_score"] >= 1
-    assert figures["training_photographs"]["fid"] < figures["drawn"]["fid"]  # untrained G
-    assert figures["diversity"]["drawn"]["groups"] == 50 and figures["diversity"]["photographs"]["groups"] == 8
-    assert figures["nearest"]["n_training_photographs"] == 34 * 12
+    assert [space["name"] for space in figures["spaces"]] == ["pooled.py", "pixels"]
+    for space in figures["spaces"]:
+        assert "no class posterior" in space["inception_score_of"]
+        assert space["drawn"]["n"] == 480 and space["drawn"]["n_photographs"] == 96  # 8 classes of 12, 5 captions each
+        for part in ("drawn", "training_photographs"):
+            assert space[part]["fid"] >= 0 and space[part]["inception_score"] >= 1
+        assert space["training_photographs"]["fid"] < space["drawn"]["fid"]  # untrained G
+        assert space["diversity"]["drawn"]["groups"] == 50 and space["diversity"]["photographs"]["groups"] == 8
+        assert space["nearest"]["n_training_photographs"] == 34 * 12
     assert figures["r_precision"]["image_side"] == "pixels" and figures["r_precision"]["any"]["drawn"]["choices"] == 100
     assert picture.width > picture.height > 4 * 64
 
@@ -69,14 +79,17 @@ def test_the_table_has_every_figure_and_no_path_of_this_machine(measured, tmp_pa
     assert {len(row) for row in rows} == {6} and all(row[3:5] == ["test", "64"] for row in rows[1:])
     for name in ("FID", "KID", "IS", "R-precision", "Diversity", "nearest", "Colour"):
         assert any(name in row[0] for row in rows), name
-    assert f"| {figures['drawn']['fid']:.1f} |" in table and figures["command"] in table
+    for space in figures["spaces"]:
+        (row,) = (row for row in rows if row[0] == "| FID of drawn pictures" and row[5] == f"{space['name']} |")
+        assert row[1] == f"{space['drawn']['fid']:.1f}"
+    assert figures["command"] in table
     assert str(tmp_path_factory.getbasetemp()) not in table + json.dumps(figures)
-    assert "--features pooled.py --image-side pixels" in figures["command"]
+    assert "--features pooled.py pixels --image-side pixels" in figures["command"]
 
 
 def test_the_same_command_gives_the_same_figures(tiny, trunk, measured):
     data = load_data("synthetic", None, 64)
-    again = evaluate(tiny, data, Plan(features=trunk, image_side="pixels"), model="snapshot")
+    again = evaluate(tiny, data, Plan(features=(trunk, "pixels"), image_side="pixels"), model="snapshot")
     assert json.loads(json.dumps(again)) | {"command": ""} == measured[0] | {"command": ""}
 
 
@@ -97,11 +110,14 @@ def test_validation_classes_are_measured_only_where_unseen(tiny, synthetic):
 
 
 def test_all_figures_come_from_the_split_asked_for(tiny, trunk, measured):
-    of_val = evaluate(tiny, load_data("synthetic", None, 64), Plan(split="val", features=trunk))
+    of_val = evaluate(tiny, load_data("synthetic", None, 64), Plan(split="val", features=(trunk,)))
     assert of_val["split"] == "val" and "--split val" in of_val["command"]
-    assert of_val["nearest"]["n_training_photographs"] == 26 * 12  # of train alone
+    (space,), (first, _) = of_val["spaces"], measured[0]["spaces"]
+    assert space["nearest"]["n_training_photographs"] == 26 * 12  # of train alone
     assert of_val["r_precision"] is None and "pooled.py gives 12" in figures_table(of_val)
-    for part in ("photographs", "drawn", "diversity", "seeds", "colour"):
+    for part in ("photographs", "drawn", "diversity"):
+        assert space[part] != first[part], part
+    for part in ("photographs", "seeds", "colour"):
         assert of_val[part] != measured[0][part], part
 
 

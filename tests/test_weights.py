@@ -83,8 +83,9 @@ def test_the_skip_thought_system_draws_the_colour_of_a_whole_sentence(bundled, c
 def test_the_card_states_what_was_measured():
     card = (WEIGHTS / "README.md").read_text()
     evaluation = json.loads((WEIGHTS / "evaluation.json").read_text())["evaluation"]
-    assert f"| {evaluation['drawn']['fid']:.1f} |" in card
-    assert f"| {evaluation['training_photographs']['fid']:.1f} |" in card
+    for space in evaluation["spaces"]:
+        for part in ("drawn", "training_photographs"):
+            assert f"| {space[part]['fid']:.1f} |" in card
     assert f"| {evaluation['colour']['drawn']:.1%} |" in card
     for word in ("research", "Nilsback", "Reed", "test classes", "python -m training.release"):
         assert word in card

@@ -46,21 +46,25 @@ SPLITS = ("val", "test")
 
 @dataclass(frozen=True)
 class Plan:
-    """What to measure with: `SPACES` for `features` and, where those are not the ones that the text encoder
+    """What to measure with: some of `SPACES` for `features` and, where the first are not the ones that the text encoder
     was trained with, for `image_side`; `nearest` is a PNG to write, of photographs that are not ours to publish."""
 
     split: str = "test"
-    features: str | None = None
+    features: tuple[str, ...] = ()
     image_side: str | None = None
     nearest: Path | None = None
 
     def command(self, data: str, model: str | None) -> str:
         """The command that measures so, without the paths of this machine."""
         flags = {"model": model, "data": data, "root": None if data == "synthetic" else "DIR", "split": self.split}
-        flags |= {"features": self.features, "image-side": self.image_side}
-        given = {name: value for name, value in flags.items() if value}
-        names = (f"--{k} {Path(v).name if Path(v).is_absolute() else v}" for k, v in given.items())
-        return " ".join(["python -m training.evaluate", *names])
+        flags |= {"features": " ".join(map(named, self.features)), "image-side": self.image_side}
+        given = (f"--{name} {named(value)}" for name, value in flags.items() if value)
+        return " ".join(["python -m training.evaluate", *given])
+
+
+def named(source: str) -> str:
+    """A space or a model as a command tells it, without the folders of this machine."""
+    return Path(source).name if Path(source).is_absolute() else source
 
 
 def seed_change(synthesizer: Synthesizer, data: CaptionedImages) -> dict[str, Any]:
@@ -74,6 +78,20 @@ def seed_change(synthesizer: Synthesizer, data: CaptionedImages) -> dict[str, An
     least = int(np.argmin(changes))
     return {"captions": len(captions), "median": float(np.median(changes)), "least": changes[least],
             "least_caption": captions[least]}  # fmt: skip
+
+
+def measure_space(
+    space: FeatureSpace, synthesizer: Synthesizer, unseen: CaptionedImages, drawn: Tensor, real: Tensor, known: Tensor
+) -> tuple[dict[str, Any], Tensor]:
+    """All figures of one feature space, and which training photograph is nearest to each picture.
+
+    Of features there of drawn pictures, of `unseen` photographs and of those of training.
+    """
+    figures = {"name": space.name, "size": drawn.shape[1], "inception_score_of": space.score_of}
+    figures |= likeness(space, drawn, real, known)
+    figures["diversity"] = diversity(synthesizer, space, unseen, real)
+    figures["nearest"], rows = closeness(drawn, real, known)
+    return figures, rows
 
 
 def likeness(space: FeatureSpace, drawn: Tensor, real: Tensor, training: Tensor) -> dict[str, Any]:
@@ -143,8 +161,9 @@ def evaluate(
 ) -> dict[str, Any]:
     """All figures, ready for JSON; those on features only where `plan` names some. `model` is for the command."""
     seen, unseen = trained_split(synthesizer, data, plan.split), data.unseen(plan.split)
-    space = load_space(plan.features, device) if plan.features else None
-    side = space if plan.image_side in (None, plan.features) else load_space(plan.image_side, device)
+    spaces = {source: load_space(source, device) for source in plan.features}
+    source = plan.image_side or next(iter(spaces), None)
+    side = (spaces.get(source) or load_space(source, device)) if source else None
     config = synthesizer.config.model
     figures = {
         "command": plan.command(data.given_as, model),
@@ -152,7 +171,7 @@ def evaluate(
         "data": data.name,
         "split": plan.split,
         "resolution": config.image_size,
-        "features": None,
+        "spaces": [],
         "photographs": {"n": len(unseen)},
         "colour": colour_fidelity(synthesizer, data, plan.split, seen),
         "seeds": seed_change(synthesizer, unseen),
@@ -164,17 +183,15 @@ def evaluate(
     captions, training = Captions.of(unseen, CAPTIONS_PER_PHOTOGRAPH), data.split(seen).images
     phi = encode_captions(synthesizer, captions.texts)
     pictures = draw_pixels(synthesizer, phi, range(len(phi)))
-    if space is not None:
-        drawn, real, known = (space.extract(images) for images in (pictures, unseen.images, training))
-        figures["features"] = {"name": space.name, "size": drawn.shape[1], "inception_score_of": space.score_of}
-        figures |= likeness(space, drawn, real, known)
-        figures["diversity"] = diversity(synthesizer, space, unseen, real)
-        figures["nearest"], rows = closeness(drawn, real, known)
-        if plan.nearest:
+    extracted = {}
+    for key, space in spaces.items():
+        extracted[key] = [space.extract(images) for images in (pictures, unseen.images, training)]
+        part, rows = measure_space(space, synthesizer, unseen, *extracted[key])
+        if plan.nearest and not figures["spaces"]:
             save_pairs(plan.nearest, pictures, training, rows.numpy())
+        figures["spaces"].append(part)
     if figures["r_precision_missing"] is None:
-        if side is not space:
-            drawn, real = (side.extract(images) for images in (pictures, unseen.images))
+        drawn, real = extracted.get(source, [])[:2] or (side.extract(images) for images in (pictures, unseen.images))
         try:
             figures["r_precision"] = agreement(side, phi, captions, drawn, real)
         except ValueError:
@@ -196,8 +213,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--data", choices=DATASETS, default="oxford102")
     parser.add_argument("--root", type=given_path, help="folder of the data set")
     parser.add_argument("--split", choices=SPLITS, default="test", help="val: to choose recipes, of models of train")
-    parser.add_argument("--features", help=f"space of FID, KID, IS and distances: {SPACES}")
-    parser.add_argument("--image-side", help="that of the text encoder, for R-precision (default: --features)")
+    parser.add_argument(
+        "--features", nargs="+", default=[], metavar="SPACE", help=f"spaces of FID, KID, IS and distances: {SPACES}"
+    )
+    parser.add_argument(
+        "--image-side", help="that of the text encoder, for R-precision (default: the first of --features)"
+    )
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--out", type=given_path, help="JSON file to write")
     parser.add_argument("--table", type=given_path, help="Markdown file to write (default: print the table)")
@@ -205,7 +226,7 @@ def main(arguments: list[str] | None = None) -> None:
         "--nearest", type=given_path, help="PNG to write: samples beside nearest photographs, not to publish"
     )
     options = parser.parse_args(arguments)
-    plan = Plan(options.split, options.features, options.image_side, options.nearest)
+    plan = Plan(options.split, tuple(dict.fromkeys(options.features)), options.image_side, options.nearest)
     if plan.nearest and not plan.features:
         raise ValueError("Nearest photographs need a feature space; give --features, too.")
     if plan.nearest and (plan.nearest.parent / CONFIG).exists():

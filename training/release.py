@@ -100,8 +100,8 @@ class Release:
 
 def release(job: Release) -> bool:
     """Run every stage that is not finished; False if the time ran out first."""
-    if job.plan.features:
-        load_space(job.plan.features)  # better missed now than after training
+    for source in job.plan.features:
+        load_space(source)  # better missed now than after training
     unpack_states(job.run)
     missing = left_out(job, load_data(job.data, job.root, job.gan.image_size))
     for sentence in filter(None, missing.values()):
@@ -260,7 +260,10 @@ def parse(arguments: list[str] | None) -> tuple[Release, bool]:
         help="image side of the text encoder: googlenet, pixels, captions, packed or a safetensors file (default: the "
         "pack's, else the preset's)",
     )
-    parser.add_argument("--metric-features", help=f"space of FID, KID, IS and distances: {SPACES}")
+    parser.add_argument(
+        "--metric-features", nargs="+", default=[], metavar="SPACE",
+        help=f"spaces of FID, KID, IS and distances: {SPACES}",
+    )  # fmt: skip
     parser.add_argument("--precision", help=PRECISION_HELP)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument(
@@ -286,7 +289,7 @@ def parse(arguments: list[str] | None) -> tuple[Release, bool]:
         gan = replace(gan, variant=options.variant)
         command += f" --variant {options.variant}"
     if options.metric_features:
-        command += f" --metric-features {Path(options.metric_features).name}"
+        command += f" --metric-features {' '.join(Path(source).name for source in options.metric_features)}"
     if options.epochs is not None:
         gan = replace(gan, epochs=options.epochs)
         command += f" --epochs {options.epochs}"
@@ -294,7 +297,7 @@ def parse(arguments: list[str] | None) -> tuple[Release, bool]:
         command += f" --precision {options.precision}"
     # a file holds features of photographs only: for drawn pictures, the metric features serve where they fit
     side = text.features if text.features in ("googlenet", "pixels") else None
-    plan = Plan(features=options.metric_features, image_side=side)
+    plan = Plan(features=tuple(dict.fromkeys(options.metric_features)), image_side=side)
     run = options.run or Path("runs") / f"release-{options.data}-{options.preset}"
     deadline = None if options.max_minutes is None else time.monotonic() + 60 * options.max_minutes
     job = Release(

@@ -65,13 +65,15 @@ def own_metrics(figures: dict[str, Any]) -> Metrics:
 
 
 def feature_metrics(figures: dict[str, Any]) -> Metrics:
-    """Those in the space that `figures` names, if it names one."""
-    space = figures["features"]
-    if not space:
-        return []
-    drawn, among = figures["drawn"], f"in {space['size']} features of {space['name']}"
+    """Those in feature spaces."""
+    return [metric for space in figures["spaces"] for metric in space_metrics(space)]
+
+
+def space_metrics(space: dict[str, Any]) -> Metrics:
+    """Those in one of them."""
+    drawn, among = space["drawn"], f"in {space['size']} features of {space['name']}"
     n = f"{drawn['n']:,} pictures against {drawn['n_photographs']:,} photographs"
-    alike = figures["diversity"]
+    alike = space["diversity"]
     return [
         ("fid", f"FID {among}, {n}", drawn["fid"]),
         ("kid", f"KID x 1000 {among}, {n}", drawn["kid_x1000"]),
@@ -79,7 +81,7 @@ def feature_metrics(figures: dict[str, Any]) -> Metrics:
         ("diversity", f"Cosine distance of one caption's pictures {among}, {alike['drawn']['groups']} captions of "
                       f"{alike['seeds']} seeds", alike["drawn"]["distance"]),
         ("nearest", f"Median cosine distance to the nearest training photograph {among}",
-         figures["nearest"]["drawn"]["50%"]),
+         space["nearest"]["drawn"]["50%"]),
     ]  # fmt: skip
 
 

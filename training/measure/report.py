@@ -40,14 +40,14 @@ def rows(figures: dict[str, Any]) -> Iterator[Row]:
         yield Row("Colour named is colour drawn", f"not measured: {NO_COLOURS}", "0")
     n = f"{seeds['captions']} captions, 6 seeds"
     yield Row("Change of pixels by the seed, of 255, median", f"{seeds['median']:.1f}", n)
-    if figures["features"]:
-        yield from feature_rows(figures)
+    for part in figures["spaces"]:
+        yield from feature_rows(part)
     yield from agreement_rows(figures)
 
 
 def feature_rows(figures: dict[str, Any]) -> Iterator[Row]:
-    """FID, KID, IS, diversity and nearest photographs."""
-    space, score_of = figures["features"]["name"], figures["features"]["inception_score_of"]
+    """FID, KID, IS, diversity and nearest photographs in one feature space."""
+    space, score_of = figures["name"], figures["inception_score_of"]
     names = {"drawn": "drawn pictures", "training_photographs": "training photographs", "photographs": "photographs"}
     for key in ("drawn", "training_photographs"):
         part = figures[key]
@@ -103,12 +103,12 @@ def notes(figures: dict[str, Any]) -> str:
             "saturation and value of the central half, fitted on photographs of training classes, reads the colour of "
             "the drawn picture and of the caption's own photograph."
         )
-    if figures["features"]:
-        space = figures["features"]
+    if figures["spaces"]:
+        spaces = " and ".join(f"the {space['size']} features of {space['name']}" for space in figures["spaces"])
         lines.append(
-            f"FID, KID, IS and distances are in the {space['size']} features of {space['name']}: they compare within "
-            "one feature space and resolution. FID falls with more pictures, so N stands beside it. Training "
-            "photographs against unseen ones are the floor: other classes."
+            f"FID, KID, IS and distances are in {spaces}: they compare within one feature space and resolution. FID "
+            "falls with more pictures, so N stands beside it. Training photographs against unseen ones are the floor: "
+            "other classes."
         )
         lines.append(
             "A copy of a training photograph would lie at distance 0. Were drawn pictures no nearer to what was "
