@@ -49,15 +49,8 @@ torch.set_num_threads(1)  # tests run beside one another, on networks too small 
 
 TABS = ("test_browser_generate", "test_browser_interpolate", "test_browser_tabs")
 VISITORS = (("test_browser", *TABS), ("test_app", "test_fuzz"))  # of one page each, which takes as long to start
-FIRST = (
-    *VISITORS[0],
-    *VISITORS[1],
-    "test_load",
-    "test_distributed",
-    "test_kill",
-    "test_weights",
-    "test_training",
-)  # the longest
+LONG = ("test_load", "test_distributed", "test_kill", "test_weights", "test_training")
+FIRST = (*VISITORS[0], *VISITORS[1], *LONG)
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
