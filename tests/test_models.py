@@ -4,7 +4,15 @@ import pytest
 import torch
 
 from t2i.config import ModelConfig, SnapshotConfig
-from t2i.networks.models import Discriminator, FromPixel, Generator, StyleEncoder, count_parameters, fold_batch_norm
+from t2i.networks.models import (
+    Discriminator,
+    Double,
+    FromPixel,
+    Generator,
+    StyleEncoder,
+    count_parameters,
+    fold_batch_norm,
+)
 
 TINY = ModelConfig(generator_channels=8, discriminator_channels=8)
 
@@ -76,6 +84,19 @@ def test_the_first_layer_of_G_is_a_transposed_convolution(memory_format, bias):
     y = layer(x)
     torch.testing.assert_close(y, torch.nn.ConvTranspose2d.forward(layer, x), atol=1e-5, rtol=1e-5)
     assert y.is_contiguous(memory_format=memory_format)
+
+
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize(("channels", "side"), [((12, 6), 4), ((12, 6), 16), ((12, 3), 32)])
+def test_a_picture_alone_is_doubled_as_by_a_transposed_convolution(channels, side, memory_format):
+    torch.manual_seed(0)
+    normed = torch.nn.Sequential(Double(*channels), torch.nn.BatchNorm2d(channels[1]))
+    x = torch.randn(1, channels[0], side, side)
+    normed(torch.randn(4, channels[0], side, side))
+    folded = fold_batch_norm(torch.nn.Sequential(normed.eval())).to(memory_format=memory_format)
+    expected = normed[1](torch.nn.ConvTranspose2d.forward(normed[0], x))
+    for layer in (normed, folded):
+        torch.testing.assert_close(layer(x), expected, atol=1e-5, rtol=1e-5)
 
 
 def test_config_travels_through_json():
