@@ -149,8 +149,9 @@ def address(full_snapshot, tmp_path_factory) -> Iterator[str]:
         yield address
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Of one file of tests: while it is open, no other loop can run here."""
     if not CHROMIUM:
         pytest.skip("There is no chromium on PATH: apt-get install chromium, or set CHROMIUM to one.")
     with sync_playwright() as playwright:
@@ -160,7 +161,7 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def visitor(browser) -> Iterator[BrowserContext]:
     """One profile for all visits, which then need not fetch and compile the page's scripts anew."""
     context = browser.new_context()
