@@ -1,7 +1,7 @@
 """The model card comes out for any run, and the Hub's library reads its front matter back."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 from conftest import EXAMPLES, ROOT
@@ -10,7 +10,7 @@ from huggingface_hub import ModelCard
 from t2i.config import SkipThoughtConfig, SnapshotConfig
 from t2i.snapshot import read_config
 from training.data.sources import SOURCES
-from training.gans.presets import PRESETS
+from training.gans.presets import PRESETS, GanConfig
 from training.hub.card import EVALUATION, read_facts, write_card
 from training.hub.markdown import WIDTH
 
@@ -81,6 +81,17 @@ def test_the_bundled_card_is_what_its_facts_give():
     facts = read_facts(WEIGHTS)
     card = write_card(read_config(WEIGHTS), facts, samples=facts["captions"])
     assert (WEIGHTS / "README.md").read_text() == card
+
+
+def test_a_residual_generator_and_a_judge_are_told():
+    training = asdict(GanConfig(generator="residual", judge="maps.py")) | {"precision": "fp32"}
+    config = SnapshotConfig("a", model=replace(SnapshotConfig().model, generator="residual"), training=training)
+    shown = write_card(config, {})
+    assert (
+        "residual blocks" in shown and "judges the feature maps of maps.py on pictures enlarged to 96 pixels" in shown
+    )
+    plain = SnapshotConfig("a", training=asdict(GanConfig()) | {"precision": "fp32"})
+    assert "residual" not in write_card(plain, {}) and "judges" not in write_card(plain, {})
 
 
 def test_paragraphs_are_wrapped():

@@ -43,11 +43,12 @@ def test_out_of_time_states_lie_in_parts_and_the_same_command_goes_on(arguments,
     assert 0 < 2 * seen[0] == seen[1]
 
 
-def test_an_unfinished_gan_leaves_the_snapshot_so_far(arguments, synthetic, tmp_path):
+def test_an_unfinished_gan_leaves_the_snapshot_so_far(arguments, synthetic, tmp_path, monkeypatch):
+    monkeypatch.setattr(release, "load_data", lambda *_: synthetic.thin(128))
     torch.manual_seed(0)
     encoder = CharCnnRnn(TextEncoderConfig(first_channels=16, channels=16)).eval()
     job, _ = release.parse(arguments)
-    assert release.gan_stage(job, synthetic.thin(128), encoder, job.gan, tmp_path / "gan") is None
+    assert not release.train_and_export(job, encoder, job.gan, tmp_path / "gan").finished
     synthesizer = Synthesizer.from_pretrained(tmp_path / "gan" / "snapshot")
     assert synthesizer.config.training["images_seen"] == job.gan.batch_size
     assert synthesizer.generate("a red flower", 1)[0].size == (64, 64)
@@ -60,6 +61,13 @@ def test_minutes_are_one_budget(arguments):
     before = job.minutes_left()
     time.sleep(0.01)
     assert 8 < job.minutes_left() < before <= 9
+
+
+def test_one_judge_serves_all_gans_and_the_command_tells_it_without_this_machines_folders(arguments, tmp_path):
+    job, _ = release.parse([*arguments, f"--judge={tmp_path / 'maps.py'}"])
+    assert {config.judge for config in (job.gan, job.compared, job.skip_gan)} == {str(tmp_path / "maps.py")}
+    assert job.command.endswith(" --judge maps.py")
+    assert release.parse(arguments)[0].gan == PRESETS["smoke"]
 
 
 def test_the_gpu_has_presets_of_every_stage():

@@ -11,7 +11,7 @@ in parts of at most 16 MiB, which the same command joins.
 
 import argparse
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -92,10 +92,19 @@ class Release:
     device: str
     command: str
     deadline: float | None = None  # on time.monotonic's clock
+    missing: dict[str, str] = field(default_factory=dict)  # what the data is too small for
+
+    @property
+    def staged(self) -> Path:
+        """The snapshot that stages add to."""
+        return self.run / "snapshot"
 
     def minutes_left(self) -> float | None:
         """What is left of the time for all stages; None without a limit."""
         return None if self.deadline is None else max(0.0, (self.deadline - time.monotonic()) / 60)
+
+
+Figures = dict[str, Any]
 
 
 def release(job: Release) -> bool:
@@ -106,42 +115,15 @@ def release(job: Release) -> bool:
     missing = left_out(job, load_data(job.data, job.root, job.gan.image_size))
     for sentence in filter(None, missing.values()):
         print(sentence)
-    text_run, staged = job.run / "text_encoder", job.run / "snapshot"
-    data = load_data(job.data, job.root, LOAD_SIZE)
-    if (text_run / "metrics.json").exists():
-        check_text_encoder(data, job.text, text_run)
-    elif not train_text_encoder(data, job.root, job.text, text_run, job.device, job.minutes_left()):
-        return False
-    encoder = load_trained_encoder(text_run)
-    data = load_data(job.data, job.root, job.gan.load_size)
-    gan_run = job.run / f"gan-{job.gan.variant}"
-    trainer = gan_stage(job, data, encoder, job.gan, gan_run)
-    for file in (gan_run / "snapshot").iterdir():
-        install(file, staged)
-    verified = not missing["verification"]
-    style = trainer and style_stage(job, job.style, staged, job.run / "style", verified)
-    match = style and match_stage(job, staged, job.run / "match")
-    compared = match and compare_stage(job, encoder, staged, verified)
-    skip_thoughts = compared and ({} if missing["skip_thoughts"] else skip_stage(job, staged))
-    if skip_thoughts is None:
-        return False
-    facts = {
-        "data": data.name,
-        "images_seen": trainer.images_seen,
-        "epochs": job.gan.epochs,
-        "captions": grid_captions(data),
-        "features": features_name(job.text.features, job.root),
-        "text_encoder": read_json(text_run / "metrics.json"),
-        "style": style,
-        "match": match,
-        "skip_thoughts": skip_thoughts,
-        "variants": compared,
-        "left_out": [sentence for sentence in missing.values() if sentence],
-        "command": job.command,
-    }
-    describe(job, staged, facts)
-    for file in sorted(path for path in staged.rglob("*") if path.is_file()):
-        install(file, job.out / file.parent.relative_to(staged))
+    job, made = replace(job, missing=missing), {}
+    for name, stage in STAGES.items():
+        figures = stage(job)
+        if figures is None:
+            return False
+        made[name] = figures
+    describe(job, made)
+    for file in sorted(path for path in job.staged.rglob("*") if path.is_file()):
+        install(file, job.out / file.parent.relative_to(job.staged))
     return True
 
 
@@ -153,52 +135,75 @@ def left_out(job: Release, data: CaptionedImages) -> dict[str, str]:
     }
 
 
-def gan_stage(
-    job: Release, data: CaptionedImages, encoder: TextEncoder, config: GanConfig, run: Path
-) -> GanTrainer | None:
-    """Train a GAN in `run` and export it to its folder `snapshot` as far as it is; None if the time ran out first."""
+def text_stage(job: Release) -> Figures | None:
+    """Train the text encoder; its figures, None if the time ran out first. So with every stage below."""
+    data, run = load_data(job.data, job.root, LOAD_SIZE), job.run / "text_encoder"
+    if (run / "metrics.json").exists():
+        check_text_encoder(data, job.text, run)
+    elif not train_text_encoder(data, job.root, job.text, run, job.device, job.minutes_left()):
+        return None
+    return read_json(run / "metrics.json")
+
+
+def main_stage(job: Release) -> Figures | None:
+    """Train the GAN; the snapshot that other stages add to is its own, as far as it is."""
+    run = job.run / f"gan-{job.gan.variant}"
+    trainer = train_and_export(job, load_trained_encoder(job.run / "text_encoder"), job.gan, run)
+    for file in (run / "snapshot").iterdir():
+        install(file, job.staged)
+    return {"images_seen": trainer.images_seen, "epochs": job.gan.epochs} if trainer.finished else None
+
+
+def train_and_export(job: Release, encoder: TextEncoder, config: GanConfig, run: Path) -> GanTrainer:
+    """Train a GAN in `run` while there is time, and export it to its folder `snapshot` as far as it is."""
+    data = load_data(job.data, job.root, config.load_size)
     trainer = train_gan(data, encoder, config, run, job.device, job.minutes_left())
     export_gan(run / "snapshot", trainer, encoder, data, run)
-    return trainer if trainer.finished else None
+    return trainer
 
 
-def style_stage(job: Release, config: StyleConfig, snapshot: Path, run: Path, verified: bool) -> dict[str, Any] | None:
-    """Train the style encoder of a snapshot, put it there, and measure; None if the time ran out first."""
+def style_stage(job: Release) -> Figures | None:
+    """Train the snapshot's style encoder, put it there, and measure."""
+    return train_style_of(job, job.style, job.staged, job.run / "style")
+
+
+def train_style_of(job: Release, config: StyleConfig, snapshot: Path, run: Path) -> Figures | None:
+    """The same for any snapshot."""
     data = load_data(job.data, job.root, read_config(snapshot).model.image_size)
     if not train_style(data, snapshot, config, run, job.device, job.minutes_left()):
         return None
     install(run / STYLE_ENCODER, snapshot)
     figures = read_json(run / "metrics.json")
-    if verified:
+    if not job.missing["verification"]:
         synthesizer = Synthesizer.from_pretrained(snapshot, device=job.device)
         unseen = data.unseen("test")
         figures |= asdict(verify(encode(synthesizer, unseen), unseen))
     return figures
 
 
-def match_stage(job: Release, snapshot: Path, run: Path) -> dict[str, Any] | None:
-    """Teach the snapshot's D to match captions, put it there; its figures, None if the time ran out first."""
-    data = load_data(job.data, job.root, read_config(snapshot).model.image_size)
-    if not train_match(data, snapshot, job.match, run, job.device, job.minutes_left()):
+def match_stage(job: Release) -> Figures | None:
+    """Teach the snapshot's D to match captions, and put it there."""
+    data, run = load_data(job.data, job.root, read_config(job.staged).model.image_size), job.run / "match"
+    if not train_match(data, job.staged, job.match, run, job.device, job.minutes_left()):
         return None
-    install(run / DISCRIMINATOR, snapshot)
+    install(run / DISCRIMINATOR, job.staged)
     return read_json(run / "metrics.json")
 
 
-def compare_stage(job: Release, encoder: TextEncoder, staged: Path, verified: bool) -> dict[str, Any] | None:
-    """Train and measure the four variants, put their generators into the snapshot; None if the time ran out first."""
-    figures = {}
-    data, pictures = (load_data(job.data, job.root, size) for size in (job.compared.load_size, job.compared.image_size))
+def compare_stage(job: Release) -> Figures | None:
+    """Train and measure the four variants, put their generators into the snapshot."""
+    figures, encoder = {}, load_trained_encoder(job.run / "text_encoder")
+    pictures = load_data(job.data, job.root, job.compared.image_size)
     for variant in REED:
         run, config = job.run / f"compared-{variant}", replace(job.compared, variant=variant)
-        trainer = gan_stage(job, data, encoder, config, run)
-        style = trainer and style_stage(
-            job, job.compared_style, run / "snapshot", job.run / f"compared-{variant}-style", verified
-        )
-        if not style:
+        trainer = train_and_export(job, encoder, config, run)
+        if not trainer.finished:
+            return None
+        style = train_style_of(job, job.compared_style, run / "snapshot", job.run / f"compared-{variant}-style")
+        if style is None:
             return None
         for name in (CONFIG, GENERATOR):
-            install(run / "snapshot" / name, staged / VARIANTS_FOLDER / variant)
+            install(run / "snapshot" / name, job.staged / VARIANTS_FOLDER / variant)
         synthesizer = Synthesizer.from_pretrained(run / "snapshot", device=job.device)
         figures[variant] = style | {
             "images_seen": trainer.images_seen,
@@ -207,8 +212,10 @@ def compare_stage(job: Release, encoder: TextEncoder, staged: Path, verified: bo
     return figures
 
 
-def skip_stage(job: Release, staged: Path) -> dict[str, Any] | None:
-    """Train and measure the skip-thought system, put it into the snapshot; None if the time ran out first."""
+def skip_stage(job: Release) -> Figures | None:
+    """Train and measure the skip-thought system, put it into the snapshot; no figures where the data is too small."""
+    if job.missing["skip_thoughts"]:
+        return {}
     encoder_run, run = job.run / "skip_thoughts", job.run / "compared-skip-thought"
     data, config = load_data(job.data, job.root, LOAD_SIZE), job.skip_thoughts
     trainer = build_trainer(*documents_of(data, config.split), config, job.device)
@@ -222,27 +229,46 @@ def skip_stage(job: Release, staged: Path) -> dict[str, Any] | None:
             features = image_features(job.text.features, data, job.root, job.device)
             figures = zero_shot(trainer.encoder.eval(), data, features, config.split)
         write_json(encoder_run / "metrics.json", figures)
-    data, pictures = (load_data(job.data, job.root, size) for size in (job.skip_gan.load_size, job.skip_gan.image_size))
-    trainer = gan_stage(job, data, load_trained_encoder(encoder_run), job.skip_gan, run)
-    if trainer is None:
+    trainer = train_and_export(job, load_trained_encoder(encoder_run), job.skip_gan, run)
+    if not trainer.finished:
         return None
     for name in (CONFIG, GENERATOR, TEXT_ENCODER, VOCABULARY):
-        install(run / "snapshot" / name, staged / VARIANTS_FOLDER / job.skip_gan.variant)
+        install(run / "snapshot" / name, job.staged / VARIANTS_FOLDER / job.skip_gan.variant)
     synthesizer = Synthesizer.from_pretrained(run / "snapshot", device=job.device)
+    pictures = load_data(job.data, job.root, job.skip_gan.image_size)
     seen = {"images_seen": trainer.images_seen, "colour": colour_fidelity(synthesizer, pictures)}
     return read_json(encoder_run / "metrics.json") | seen
 
 
-def describe(job: Release, folder: Path, facts: dict) -> None:
-    """Measure a snapshot and put evaluation.json, samples.png and the card beside its weights."""
-    synthesizer = Synthesizer.from_pretrained(folder, device=job.device)
+STAGES = {  # in the order of what a visitor sees first
+    "text_encoder": text_stage,
+    "gan": main_stage,
+    "style": style_stage,
+    "match": match_stage,
+    "variants": compare_stage,
+    "skip_thoughts": skip_stage,
+}
+
+
+def describe(job: Release, made: dict[str, Figures]) -> None:
+    """Measure the snapshot and put evaluation.json, samples.png and the card beside its weights."""
+    synthesizer = Synthesizer.from_pretrained(job.staged, device=job.device)
     data = load_data(job.data, job.root, synthesizer.config.model.image_size)
-    facts = facts | {"evaluation": evaluate(synthesizer, data, job.plan, job.device)}
-    write_json(folder / EVALUATION, facts)
-    with atomic(folder / SAMPLES) as temporary:
+    facts = {
+        "data": data.name,
+        **made.pop("gan"),
+        "captions": grid_captions(data),
+        "features": features_name(job.text.features, job.root),
+        **made,
+        "left_out": [sentence for sentence in job.missing.values() if sentence],
+        "command": job.command,
+        "evaluation": evaluate(synthesizer, data, job.plan, job.device),
+    }
+    write_json(job.staged / EVALUATION, facts)
+    with atomic(job.staged / SAMPLES) as temporary:
         draw_samples(synthesizer, facts["captions"]).save(temporary, "png")
-    card = write_card(read_config(folder), facts, samples=facts["captions"])
-    write_text(folder / CARD, card)
+    card = write_card(read_config(job.staged), facts, samples=facts["captions"])
+    write_text(job.staged / CARD, card)
 
 
 def parse(arguments: list[str] | None) -> tuple[Release, bool]:
@@ -264,6 +290,7 @@ def parse(arguments: list[str] | None) -> tuple[Release, bool]:
         "--metric-features", nargs="+", default=[], metavar="SPACE",
         help=f"spaces of FID, KID, IS and distances: {SPACES}",
     )  # fmt: skip
+    parser.add_argument("--judge", help="frozen network of the GANs' second discriminator (default: the presets')")
     parser.add_argument("--precision", help=PRECISION_HELP)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument(
@@ -293,6 +320,9 @@ def parse(arguments: list[str] | None) -> tuple[Release, bool]:
     if options.epochs is not None:
         gan = replace(gan, epochs=options.epochs)
         command += f" --epochs {options.epochs}"
+    if options.judge is not None:
+        gan, compared, skip_gan = (replace(config, judge=options.judge) for config in (gan, compared, skip_gan))
+        command += f" --judge {Path(options.judge).name}"
     if options.precision:
         command += f" --precision {options.precision}"
     # a file holds features of photographs only: for drawn pictures, the metric features serve where they fit

@@ -155,6 +155,15 @@ def recipe(config: SnapshotConfig) -> list[str]:
         f"The generator here is the average of the trained one's weights (half-life {t['ema_images']:,} images), "
         "stored as float16.",
     ]
+    if sizes.generator == "residual":
+        lines.append(
+            "G has residual blocks that take noise and text at every resolution (Brock et al. 2019, arXiv 1809.11096)."
+        )
+    if t.get("judge"):
+        lines.append(
+            f"Beside D, a second discriminator judges the feature maps of {t['judge']} on pictures enlarged to "
+            f"{t['judge_size']} pixels (Sauer et al. 2021, arXiv 2111.01007), with weight {t['judge_weight']:g}."
+        )
     if not sizes.joint_norm:
         lines.append("D has no batch norm where text meets the picture: it would tell right pairs from wrong ones.")
     if t["diversity"]:
