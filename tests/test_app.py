@@ -427,6 +427,21 @@ def test_a_picture_gives_its_settings_back_and_a_model_that_is_not_here_is_told(
         assert endpoints.restore(str(tmp_path / "lost.png")) == (CAPTION, 5, False, gr.skip())
 
 
+def test_the_picture_clicked_is_the_one_that_was_shown_there(synth, tmp_path):
+    endpoints = Endpoints(Shelf(synth))
+    for seed in (5, 6):
+        image = synth.generate(CAPTION, seed)[0]
+        save_png(image, tmp_path / f"{seed}.png", image.info["parameters"])
+    pictures = [(str(tmp_path / f"{seed}.png"), f"seed {seed}") for seed in (6, 5)]  # 6 has come since
+    told = {"index": 0, "value": {"image": {"path": str(tmp_path / "5.png")}, "caption": "seed 5"}}
+    assert endpoints.reuse(pictures, gr.SelectData(None, told))[1] == 5
+    for value in (None, {"image": {"path": "/etc/passwd"}}):
+        assert endpoints.reuse(pictures, gr.SelectData(None, {"index": 0, "value": value}))[1] == 6
+    for value in ({}, {"image": None}, {"image": {}}):
+        with pytest.raises(gr.Error, match="no longer kept here"):
+            endpoints.reuse(pictures, gr.SelectData(None, {"index": 0, "value": value}))
+
+
 @pytest.mark.parametrize("kind", ["TIFF", "JPEG2000", "PNG", "JPEG", "WEBP"])
 def test_what_browsers_can_not_show_becomes_a_png_that_gives_the_same_style(synth, tmp_path, kind):
     Image.radial_gradient("L").resize((90, 70)).save(tmp_path / "photo", kind)

@@ -287,9 +287,9 @@ class Endpoints:
     def reuse(self, pictures: Pictures, event: gr.SelectData) -> tuple[str, int, bool, str]:
         """Caption, seed and model of the picture clicked, as its file tells them; the seed then stays."""
         try:
-            with Image.open(pictures[event.index][0]) as image:
+            with Image.open(clicked(pictures, event)) as image:
                 found = read_parameters(image)
-        except (FileNotFoundError, TypeError, IndexError):
+        except (FileNotFoundError, TypeError, IndexError, KeyError):
             found = None
         if found is None:
             raise gr.Error("This picture is no longer kept here; draw it again.", print_exception=False)
@@ -330,3 +330,10 @@ def slug(text: str) -> str:
 def walk_end(caption_a: str, caption_b: str, walk: str, to_seed: int) -> tuple[str, int | None]:
     """Last caption and last seed of a walk, None where the noise stays."""
     return caption_a if walk == "seeds" else caption_b, None if walk == "sentences" else to_seed
+
+
+def clicked(pictures: Pictures, event: gr.SelectData) -> str:
+    """File of the picture clicked: the one that was shown there, since others may have come before it."""
+    shown = event.value["image"]["path"] if isinstance(event.value, dict) else None
+    files = [file for file, _ in pictures]
+    return shown if shown in files else files[event.index]
