@@ -80,7 +80,7 @@ def test_white_space_and_accents_draw_the_same_picture_from_link_history_and_fil
     upload(page, "#dropped", tmp_path / "mine.png")
     is_drawn_again()
     draw(page, CAPTION, 61)
-    expect(thumbnails(page, "history").first).to_have_text("seed 61")  # or what is clicked would move
+    expect(thumbnails(page, "history").first).to_have_text("seed 68")  # the new one; else what is clicked moves
     thumbnails(page, "history").get_by_text("seed 31", exact=True).first.click()
     expect(seed_box(page)).to_have_value("31")
     caption_box(page).press("Enter")
