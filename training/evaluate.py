@@ -185,13 +185,14 @@ def evaluate(
     pictures = draw_pixels(synthesizer, phi, range(len(phi)))
     extracted = {}
     for key, space in spaces.items():
-        extracted[key] = [space.extract(images) for images in (pictures, unseen.images, training)]
-        part, rows = measure_space(space, synthesizer, unseen, *extracted[key])
+        drawn, real, known = (space.extract(images) for images in (pictures, unseen.images, training))
+        part, rows = measure_space(space, synthesizer, unseen, drawn, real, known)
+        extracted[key] = drawn, real
         if plan.nearest and not figures["spaces"]:
             save_pairs(plan.nearest, pictures, training, rows.numpy())
         figures["spaces"].append(part)
     if figures["r_precision_missing"] is None:
-        drawn, real = extracted.get(source, [])[:2] or (side.extract(images) for images in (pictures, unseen.images))
+        drawn, real = extracted.get(source) or map(side.extract, (pictures, unseen.images))
         try:
             figures["r_precision"] = agreement(side, phi, captions, drawn, real)
         except ValueError:
@@ -226,7 +227,7 @@ def main(arguments: list[str] | None = None) -> None:
         "--nearest", type=given_path, help="PNG to write: samples beside nearest photographs, not to publish"
     )
     options = parser.parse_args(arguments)
-    plan = Plan(options.split, tuple(dict.fromkeys(options.features)), options.image_side, options.nearest)
+    plan = Plan(options.split, tuple(options.features), options.image_side, options.nearest)
     if plan.nearest and not plan.features:
         raise ValueError("Nearest photographs need a feature space; give --features, too.")
     if plan.nearest and (plan.nearest.parent / CONFIG).exists():

@@ -327,7 +327,7 @@ def parse(arguments: list[str] | None) -> tuple[Release, bool]:
         command += f" --precision {options.precision}"
     # a file holds features of photographs only: for drawn pictures, the metric features serve where they fit
     side = text.features if text.features in ("googlenet", "pixels") else None
-    plan = Plan(features=tuple(dict.fromkeys(options.metric_features)), image_side=side)
+    plan = Plan(features=tuple(options.metric_features), image_side=side)
     run = options.run or Path("runs") / f"release-{options.data}-{options.preset}"
     deadline = None if options.max_minutes is None else time.monotonic() + 60 * options.max_minutes
     job = Release(

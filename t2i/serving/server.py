@@ -59,7 +59,7 @@ def text_route(synth: Synthesizer) -> Route:
     seed. 422 for what can't be drawn and 503 when MAX_WAITING others wait, each with {"detail": one sentence}.
     """
     places = asyncio.Semaphore(1 + MAX_WAITING)
-    turn = CapacityLimiter(1)  # pictures take turns anyway: let requests wait, not the threads that others need
+    turn = CapacityLimiter(1)  # one picture at a time from here: let requests wait, not the threads that others need
 
     async def text(request: Request) -> Response:
         try:
