@@ -6,6 +6,7 @@ import sys
 
 import pytest
 from support.app_server import ROOT
+from support.load.bench import MB, Memory
 
 BEHAVIOUR = (  # rows that hold on any machine, however slow
     "8 visitors for 2 s",
@@ -66,3 +67,12 @@ def test_a_brief_run_has_every_row_and_behaviour_holds(full_snapshot, tmp_path, 
     behaviour = rows.intersection(BEHAVIOUR)
     assert {name: held[name] for name in behaviour} == dict.fromkeys(behaviour, "yes"), ended.stdout
     assert ended.returncode == ("**no**" in held.values())
+
+
+def test_memory_of_a_child_that_is_not_yet_another_program_counts_once():
+    program = "import os, sys; held = b'1' * 200_000_000; os.fork(); print(flush=True); sys.stdin.read()"
+    with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline() == process.stdout.readline() == b"\n"
+        memory = Memory(process.pid)
+        assert 200 * MB < memory.now() < 300 * MB
+        memory.close()

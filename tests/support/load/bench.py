@@ -11,7 +11,7 @@ import threading
 import time
 from argparse import Namespace
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
@@ -70,15 +70,18 @@ class Memory:
 
 
 def family(pid: int) -> list[int]:
-    """A process and all that come from it."""
+    """A process and all that come from it, but those that are about to become another program: their memory is its."""
     found = [pid]
     for parent in found:
         for task in Path(f"/proc/{parent}/task").glob("*/children"):
-            try:
-                found += map(int, task.read_text().split())
-            except OSError:
-                continue
+            with suppress(OSError):  # ended meanwhile
+                found += [child for child in map(int, task.read_text().split()) if command(child) != command(parent)]
     return found
+
+
+def command(pid: int) -> bytes:
+    """The command line, which a child shares with its parent until it becomes another program."""
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
 def status(pid: int, key: str) -> int:
