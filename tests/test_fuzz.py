@@ -17,7 +17,7 @@ from t2i.page.endpoints import asked_in
 from t2i.photos import open_photo, to_square
 from t2i.synthesizer import MAX_SEED
 
-AT_SERVER = {"GET": 150, "blend": 60, "generate": 60, "photo": 30}  # examples; tests/load.py has more
+AT_SERVER = {"GET": 150, "blend": 60, "generate": 60, "photo": 15}  # examples; tests/load.py has more
 IN_PROCESS = 500
 SPACES = "\t\n\v\f\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2003\u2028\u2029\u202f\u3000\u200b\ufeff\xad"
 spaced = st.text(st.sampled_from(SPACES + "aB\u0301é’—½🌸7"), max_size=60)
