@@ -14,7 +14,7 @@ import torch
 from PIL import Image, ImageDraw
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from support.app_server import PHOTO, serve
-from support.browser import CHROMIUM, PATIENCE, SWITCHES, thumbnails
+from support.browser import CHROMIUM, NO_CHROMIUM, PATIENCE, SWITCHES, thumbnails
 from xdist.scheduler import LoadFileScheduling
 
 from t2i import Synthesizer
@@ -153,7 +153,7 @@ def address(full_snapshot, tmp_path_factory) -> Iterator[str]:
 def browser() -> Iterator[Browser]:
     """Of one file of tests: while it is open, no other loop can run here."""
     if not CHROMIUM:
-        pytest.skip("There is no chromium on PATH: apt-get install chromium, or set CHROMIUM to one.")
+        pytest.skip(NO_CHROMIUM)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=SWITCHES)
         expect.set_options(timeout=PATIENCE)

@@ -17,7 +17,7 @@ import uvicorn
 from PIL import Image
 from playwright.sync_api import Page, expect, sync_playwright
 from starlette.applications import Starlette
-from support.browser import CHROMIUM, PATIENCE, SWITCHES
+from support.browser import CHROMIUM, NO_CHROMIUM, PATIENCE, SWITCHES
 from support.loopback import listening
 
 from t2i import Synthesizer
@@ -224,7 +224,7 @@ def test_a_bounded_number_waits_and_the_others_are_told_to_come_again(tiny):
 def embed(server) -> Iterator[tuple[Page, set[str]]]:
     """The page for embedding, opened from its file, and the hosts it has asked so far."""
     if not CHROMIUM:
-        pytest.skip("There is no chromium on PATH: apt-get install chromium, or set CHROMIUM to one.")
+        pytest.skip(NO_CHROMIUM)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=SWITCHES)
         page, hosts = browser.new_page(), set()
