@@ -19,6 +19,8 @@ from t2i.terminal import show_any_name
 
 COLUMNS = 8
 STRIP_STEPS, ANIMATION_STEPS = 8, 48
+MAX_SIDE = 4096
+SIZES = "side of each picture: what the generator draws, or four times that from a model's second stage"
 OTHERS = """other commands (each has its own -h):
   t2i interpolate A B                   walk from one caption to another: mp4, GIF, WebP or a strip
   t2i style PHOTO CAPTION [CAPTION ...] captions in the style of a photograph
@@ -43,7 +45,7 @@ def draw(options: argparse.Namespace) -> None:
     """Pictures of a caption."""
     check_out(options.out, (".png",))
     seeds, synth = consecutive_seeds(options.seed, options.count), load(options)
-    images = synth.generate(options.caption, seeds)
+    images = synth.generate(options.caption, seeds, options.size)
     picture = images[0] if len(images) == 1 else make_grid(images, min(len(images), COLUMNS))
     more = {"count": len(images)} if len(images) > 1 else {}
     told = parameters_text(options.caption, seeds[0], images[0].size, synth.name, **more)
@@ -59,7 +61,7 @@ def interpolate(options: argparse.Namespace) -> None:
     strip = options.out.suffix.lower() == ".png"
     steps = options.steps or (STRIP_STEPS if strip else ANIMATION_STEPS)
     synth = load(options)
-    images = synth.interpolate(options.a, options.b, steps, options.seed, options.to_seed)
+    images = synth.interpolate(options.a, options.b, steps, options.seed, options.to_seed, options.size)
     more = {"second_caption": options.b, "steps": steps}
     more |= {} if options.to_seed is None else {"second_seed": options.to_seed}
     told = parameters_text(options.a, options.seed, images[0].size, synth.name, **more)
@@ -76,7 +78,7 @@ def style(options: argparse.Namespace) -> None:
     check_out(options.out, (".png",))
     photo = open_photo(options.photo)
     synth = load(options)
-    drawn = synth.transfer_style(photo, options.captions)
+    drawn = synth.transfer_style(photo, options.captions, options.size)
     images = [to_square(photo, drawn[0].width), *drawn]
     figure = labelled_grid(images, [""], ["photograph", *options.captions], options.scale)
     told = parameters_text(
@@ -91,7 +93,7 @@ def grid(options: argparse.Namespace) -> None:
     """Draw captions against seeds: a row for each caption, a column for each seed."""
     check_out(options.out, (".png",))
     seeds, synth = consecutive_seeds(options.seed, options.count), load(options)
-    images = [image for caption in options.captions for image in synth.generate(caption, seeds)]
+    images = [image for caption in options.captions for image in synth.generate(caption, seeds, options.size)]
     figure = labelled_grid(images, options.captions, [f"seed {seed}" for seed in seeds], options.scale)
     told = parameters_text(
         options.captions[0], seeds[0], images[0].size, synth.name, count=len(seeds), **others(options.captions)
@@ -155,6 +157,7 @@ def parser(command: str) -> Parser:
                   formatter_class=shape, allow_abbrev=False)  # fmt: skip
     add_arguments(made.add_argument)
     made.add_argument("-o", "--out", type=given_path, default=Path(out), help=f"file to write (default: {out})")
+    made.add_argument("--size", type=_whole(1, MAX_SIDE), metavar="PIXELS", help=SIZES)
     made.add_argument("--model", help="a folder of weights or owner/repo (default: the bundled weights)")
     made.add_argument("--revision", help="branch, tag or commit of owner/repo")
     made.add_argument("--device", type=_device, default="cpu", help="cpu or cuda (default: cpu)")

@@ -18,6 +18,7 @@ from t2i.snapshot import (
     GENERATOR,
     PHOTO_SUFFIXES,
     PHOTOS,
+    SECOND_STAGE,
     SNAPSHOT,
     STYLE_ENCODER,
     TEXT_ENCODER,
@@ -27,7 +28,7 @@ from t2i.snapshot import (
 
 HOME = Path(__file__).resolve().parent
 BUNDLED = (HOME.parent / "weights", HOME / "bundled")  # in a checkout, in an installed package
-WEIGHTS = (CONFIG, GENERATOR, TEXT_ENCODER, VOCABULARY, DISCRIMINATOR, STYLE_ENCODER)
+WEIGHTS = (CONFIG, GENERATOR, TEXT_ENCODER, VOCABULARY, DISCRIMINATOR, STYLE_ENCODER, SECOND_STAGE)
 FILES = (*WEIGHTS, *(f"{VARIANTS_FOLDER}/*/{name}" for name in WEIGHTS))
 FILES += tuple(f"{PHOTOS}/*{ending}" for ending in PHOTO_SUFFIXES)
 TIMEOUT = 15  # seconds without a word from the Hub

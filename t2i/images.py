@@ -18,17 +18,18 @@ from t2i.networks.text import is_readable, writable
 from t2i.photos import to_square
 
 GAP = 2  # pixels between the pictures of a grid
-TOLD = r"(?s)(.*)\n(?:Seed: ([0-9]{1,10}), )?Size: [0-9]+x[0-9]+, Model: ([^,\n]+).*"  # what `parameters_text` writes
+TOLD = r"(?s)(.*)\n(?:Seed: ([0-9]{1,10}), )?Size: ([0-9]{1,5})x[0-9]+, Model: ([^,\n]+).*"  # by `parameters_text`
 LABEL_SIZE, LABEL_WIDTH, LABEL_GAP = 14, 200, 10  # pixels of a labelled grid: type, room for a caption, space
 
 
 @dataclass(frozen=True)
 class Parameters:
-    """What the text of a PNG tells of how it was drawn."""
+    """What the text of a PNG tells of how it was drawn; `size` is the side in pixels."""
 
     caption: str
     seed: int
     model: str
+    size: int
 
 
 def parameters_text(caption: str, seed: int | None, size: tuple[int, int], model: str, **more: object) -> str:
@@ -133,7 +134,7 @@ def read_parameters(image: Image.Image) -> Parameters | None:
     told = re.fullmatch(TOLD, text) if isinstance(text, str) else None
     if not told or told[2] is None or int(told[2]) > MAX_SEED:
         return None
-    return Parameters(told[1], int(told[2]), told[3]) if is_readable(told[1]) else None
+    return Parameters(told[1], int(told[2]), told[4], int(told[3])) if is_readable(told[1]) else None
 
 
 def to_pixels(images: list[Image.Image], size: int) -> Tensor:

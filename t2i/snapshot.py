@@ -6,6 +6,7 @@ text_encoder.safetensors    phi
 vocabulary.json             words of phi in a list, if it is a skip-thought encoder
 discriminator.safetensors   D, which tells how well a caption matches (optional)
 style_encoder.safetensors   S (optional)
+second_stage.safetensors    what paints G's pictures four times as large (optional)
 variants/VARIANT/           config.json and generator.safetensors of others to compare with, and their text
                             encoder if it is another one (optional)
 photos/                     photographs to try the style of (optional)
@@ -17,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import nn
 
@@ -25,6 +26,7 @@ from t2i.config import VARIANTS, SkipThoughtConfig, SnapshotConfig, TextEncoderC
 from t2i.networks import AnyGenerator, build_discriminator, build_generator, without_values
 from t2i.networks.augmented import AugmentedDiscriminator
 from t2i.networks.models import Discriminator, StyleEncoder
+from t2i.networks.second_stage import SecondStage
 from t2i.networks.skip_thoughts import SkipThoughts, Vocabulary
 from t2i.networks.text import CharCnnRnn
 
@@ -32,7 +34,7 @@ TextEncoder = CharCnnRnn | SkipThoughts
 Network = TypeVar("Network", bound=nn.Module)
 CONFIG, GENERATOR, TEXT_ENCODER = "config.json", "generator.safetensors", "text_encoder.safetensors"
 DISCRIMINATOR, STYLE_ENCODER = "discriminator.safetensors", "style_encoder.safetensors"
-VOCABULARY = "vocabulary.json"
+SECOND_STAGE, VOCABULARY = "second_stage.safetensors", "vocabulary.json"
 SNAPSHOT = "snapshot"  # of a run's folder, the one with its weights
 VARIANTS_FOLDER, PHOTOS = "variants", "photos"
 PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
@@ -99,6 +101,18 @@ def load_discriminator(folder: Path, config: SnapshotConfig) -> Discriminator | 
 
 def load_style_encoder(folder: Path, config: SnapshotConfig) -> StyleEncoder:
     return load_weights(lambda: StyleEncoder(config.model), folder / STYLE_ENCODER)
+
+
+def load_second_stage(folder: Path, config: SnapshotConfig) -> SecondStage:
+    """The second stage, as wide as its file says."""
+    file, sizes = folder / SECOND_STAGE, config.model
+
+    def build() -> SecondStage:
+        with safe_open(file, "pt") as weights:
+            channels = weights.get_slice("enter.weight").get_shape()[0]
+        return SecondStage(channels, sizes.z_size, sizes.text_size)
+
+    return load_weights(build, file)
 
 
 def variant_folders(folder: Path) -> dict[str, Path]:

@@ -1,7 +1,7 @@
 """The one public entry: captions and seeds in, pictures out."""
 
 from collections.abc import Sequence
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 
 import torch
@@ -14,7 +14,9 @@ from t2i.explanation import Explanation, WordEffect, difference
 from t2i.hub import find_snapshot
 from t2i.images import parameters_text, to_images, to_pixels
 from t2i.interpolation import lerp, slerp, steps_between
-from t2i.networks.models import Discriminator, Generator, StyleEncoder, fold_batch_norm
+from t2i.networks import AnyGenerator
+from t2i.networks.models import Discriminator, StyleEncoder, fold_batch_norm
+from t2i.networks.second_stage import SCALE, SecondStage
 from t2i.networks.text import clean_caption, is_readable, num_words
 from t2i.numbers import checked_seed, whole_number
 from t2i.photos import to_square
@@ -23,12 +25,14 @@ from t2i.snapshot import (
     GENERATOR,
     PHOTO_SUFFIXES,
     PHOTOS,
+    SECOND_STAGE,
     STYLE_ENCODER,
     TEXT_ENCODER,
     TextEncoder,
     digest,
     load_discriminator,
     load_generator,
+    load_second_stage,
     load_style_encoder,
     load_text_encoder,
     read_config,
@@ -41,7 +45,7 @@ stack = in_turn(torch.stack)  # of many captions it is work for several cores, t
 
 
 class Synthesizer:
-    """A generator with its text encoder and, where they are at hand, its style encoder and discriminator.
+    """A generator with its text encoder and, where at hand, its style encoder, discriminator and second stage.
 
     The same caption, seed and weights give the same pixels, alone or among others: every picture
     is computed by itself on one core, from noise drawn on the CPU; several are computed side by side. Threads and
@@ -50,13 +54,14 @@ class Synthesizer:
 
     def __init__(
         self,
-        generator: Generator,
+        generator: AnyGenerator,
         text_encoder: TextEncoder,
         config: SnapshotConfig,
         name: str,
         device: str = "cpu",
         style_encoder: StyleEncoder | None = None,
         discriminator: Discriminator | None = None,
+        second_stage: SecondStage | None = None,
         folder: Path | None = None,
     ):
         self.config, self.name, self.device = config, name, torch.device(device)
@@ -64,6 +69,7 @@ class Synthesizer:
         self._text_encoder = text_encoder.eval().to(self.device)
         self._style_encoder = style_encoder and style_encoder.eval().to(self.device)
         self._discriminator = discriminator and discriminator.eval().to(self.device)
+        self._second_stage = second_stage and fold_batch_norm(second_stage.eval()).to(self.device)
         self._folder = folder
         self._embed = lru_cache(REMEMBERED)(self._embed)
 
@@ -74,18 +80,21 @@ class Synthesizer:
         """Load a snapshot: the bundled default, a folder, or `owner/repo` on the Hub at a revision.
 
         ValueError says in one sentence what is missing or does not fit. `name` becomes the
-        model's name, '@', and eight digits that change with its weights.
+        model's name, '@', and eight digits that change with the weights that draw.
         """
         folder = find_snapshot(path_or_repo, revision)
         config = read_config(folder)
+        large = (folder / SECOND_STAGE).exists()
+        drawing = [folder / name for name in (GENERATOR, TEXT_ENCODER, *[SECOND_STAGE] * large)]
         return cls(
             load_generator(folder, config),
             load_text_encoder(folder, config.text_encoder),
             config,
-            f"{config.name}@{digest(folder / GENERATOR, folder / TEXT_ENCODER)}",
+            f"{config.name}@{digest(*drawing)}",
             device,
             load_style_encoder(folder, config) if (folder / STYLE_ENCODER).exists() else None,
             load_discriminator(folder, config) if (folder / DISCRIMINATOR).exists() else None,
+            load_second_stage(folder, config) if large else None,
             folder,
         )
 
@@ -105,22 +114,30 @@ class Synthesizer:
         return self._style_encoder is not None
 
     @property
+    def sizes(self) -> tuple[int, ...]:
+        """Pixels a side of the pictures that can be drawn: G's own and, with a second stage, four times as many."""
+        own = self.config.model.image_size
+        return (own,) if self._second_stage is None else (own, SCALE * own)
+
+    @property
     def photos(self) -> list[Path]:
         """Photographs to try the style of that lie beside the weights, by name."""
         found = (self._folder / PHOTOS).glob("*") if self._folder else []
         return sorted(file for file in found if file.suffix.lower() in PHOTO_SUFFIXES)
 
-    def generate(self, captions: str | Sequence[str], seeds: int | Sequence[int] = 0) -> list[Image.Image]:
-        """RGB pictures of `image_size` pixels; `info["parameters"]` of each tells caption, seed and model.
+    def generate(
+        self, captions: str | Sequence[str], seeds: int | Sequence[int] = 0, size: int | None = None
+    ) -> list[Image.Image]:
+        """RGB pictures of `size` pixels, one of `sizes`; `info["parameters"]` of each tells caption, seed and model.
 
-        One caption with several seeds, or one seed with several captions, is repeated; otherwise
-        their numbers must agree. ValueError for captions that can't be read (see
-        `t2i.networks.text.clean_caption`) and seeds that are not whole numbers from 0 to 2^32 - 1; 7.0
-        and NumPy's 7 are.
+        Without `size` they are as G draws them. One caption with several seeds, or one seed with several
+        captions, is repeated; otherwise their numbers must agree. ValueError for captions that can't be read (see
+        `t2i.networks.text.clean_caption`), seeds that are not whole numbers from 0 to 2^32 - 1 (7.0
+        and NumPy's 7 are), and other sizes.
         """
         captions, seeds = _pair(captions, seeds)
         phi = self.encode_text(captions)
-        images = self.generate_from(stack([self.noise(seed) for seed in seeds]), phi)
+        images = self.generate_from(stack([self.noise(seed) for seed in seeds]), phi, size)
         for image, caption, seed in zip(images, captions, seeds):
             image.info["parameters"] = parameters_text(caption, seed, image.size, self.name)
         return images
@@ -133,6 +150,7 @@ class Synthesizer:
         seed: int = 0,
         to_seed: int | None = None,
         noise_amount: float = 0.0,
+        size: int | None = None,
     ) -> Image.Image:
         """One picture between two sentences and, with `to_seed`, between two noises.
 
@@ -147,7 +165,7 @@ class Synthesizer:
         if to_seed is not None:
             z = slerp(z, self.noise(to_seed), noise_amount)
         phi = lerp(*self.encode_text([caption_a, caption_b]), amount)
-        image = self.generate_from(z[None], phi[None])[0]
+        image = self.generate_from(z[None], phi[None], size)[0]
         more = {} if caption_a == caption_b else {"second_caption": caption_b, "blend": round(amount, 4)}
         if to_seed is not None:
             more |= {"second_seed": to_seed, "noise_blend": round(noise_amount, 4)}
@@ -155,13 +173,19 @@ class Synthesizer:
         return image
 
     def interpolate(
-        self, caption_a: str, caption_b: str, steps: int = 8, seed: int = 0, to_seed: int | None = None
+        self,
+        caption_a: str,
+        caption_b: str,
+        steps: int = 8,
+        seed: int = 0,
+        to_seed: int | None = None,
+        size: int | None = None,
     ) -> list[Image.Image]:
         """`steps` pictures from one sentence to the other with the same noise (section 4.3 of the paper).
 
         With `to_seed` the noise walks, too; with one caption twice, the noise alone. ValueError as in `blend`.
         """
-        return [self.blend(caption_a, caption_b, t, seed, to_seed, t) for t in steps_between(steps)]
+        return [self.blend(caption_a, caption_b, t, seed, to_seed, t, size) for t in steps_between(steps)]
 
     def encode_style(self, images: Image.Image | Sequence[Image.Image]) -> Tensor:
         """S(x): pictures of any size and mode to their style (N, noise_size), float32 on the CPU.
@@ -179,7 +203,9 @@ class Synthesizer:
         pixels = to_pixels(squares, self.config.model.image_size).to(self.device)
         return torch.cat([self._style_encoder(row[None]) for row in pixels]).cpu()
 
-    def transfer_style(self, image: Image.Image, captions: str | Sequence[str]) -> list[Image.Image]:
+    def transfer_style(
+        self, image: Image.Image, captions: str | Sequence[str], size: int | None = None
+    ) -> list[Image.Image]:
         """A picture of each caption in the style of `image`: G(S(x), phi(t)), section 4.4 of the paper.
 
         The style is brought to the length of G's noise: unsure of a photograph, S answers with short
@@ -190,7 +216,7 @@ class Synthesizer:
         sizes = self.config.model
         z = normalize(self.encode_style(image)) * sizes.noise_size**0.5
         z = pad(z, (0, sizes.z_size - sizes.noise_size))
-        images = self.generate_from(z.expand(len(captions), -1), phi)
+        images = self.generate_from(z.expand(len(captions), -1), phi, size)
         for drawn, caption in zip(images, captions):
             drawn.info["parameters"] = parameters_text(caption, None, drawn.size, self.name, style="photograph")
         return images
@@ -264,20 +290,24 @@ class Synthesizer:
         words = self._text_encoder.read([clean_caption(caption, keep_case=True)])
         return self._text_encoder(words.to(self.device))[0].cpu()
 
-    def generate_from(self, z: Tensor, phi: Tensor) -> list[Image.Image]:
-        """Pictures for noise (N, z_size) and embeddings (N, text_size); ValueError for other shapes."""
+    def generate_from(self, z: Tensor, phi: Tensor, size: int | None = None) -> list[Image.Image]:
+        """Pictures for noise (N, z_size) and embeddings (N, text_size); ValueError for other shapes and sizes."""
         sizes = self.config.model
+        if size is not None and size not in self.sizes:
+            raise ValueError(f"The size is {size!r}; {self.name} draws {' or '.join(map(str, self.sizes))} pixels.")
         want = {"z": (z, sizes.z_size), "phi": (phi, sizes.text_size)}
-        for name, (value, size) in want.items():
-            if value.ndim != 2 or value.shape[1] != size or len(value) != len(z):
-                raise ValueError(f"{name} has shape {tuple(value.shape)}; this model takes ({len(z)}, {size}).")
+        for name, (value, length) in want.items():
+            if value.ndim != 2 or value.shape[1] != length or len(value) != len(z):
+                raise ValueError(f"{name} has shape {tuple(value.shape)}; this model takes ({len(z)}, {length}).")
         z, phi = z.to(self.device, torch.float32), phi.to(self.device, torch.float32)
-        rows = side_by_side(self._draw, z[:, None], phi[:, None])
+        draw = partial(self._draw, large=size == self.sizes[-1] > sizes.image_size)
+        rows = side_by_side(draw, z[:, None], phi[:, None])
         return self._develop(rows) if rows else []
 
     @torch.inference_mode()
-    def _draw(self, z: Tensor, phi: Tensor) -> Tensor:
-        return self._generator(z, phi)
+    def _draw(self, z: Tensor, phi: Tensor, large: bool) -> Tensor:
+        small = self._generator(z, phi)
+        return self._second_stage(small, z, phi) if large else small
 
     @in_turn
     @torch.inference_mode()

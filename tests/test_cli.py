@@ -9,7 +9,7 @@ from t2i import Synthesizer, cli
 from t2i.cli import main, parser
 from t2i.images import Parameters, make_grid, read_parameters
 
-MODEL = {"-h --help": "==SUPPRESS==", "--model": None, "--revision": None, "--device": "cpu"}
+MODEL = {"-h --help": "==SUPPRESS==", "--size": None, "--model": None, "--revision": None, "--device": "cpu"}
 COMMANDS = {  # other people's scripts rely on these
     "": {"caption": None, "--seed": 0, "--count": 1, "--scale": 1, "-o --out": Path("flowers.png")},
     "interpolate": {
@@ -63,7 +63,7 @@ def test_command_draws_a_grid_with_its_parameters(snapshot, tiny, tmp_path, caps
     assert main(["a pink flower", "--seed", "7", "--count", "8", "-o", str(out), "--model", str(snapshot)]) == 0
     image = written(out)
     assert image.size == (8 * 66 - 2, 64)
-    assert read_parameters(image) == Parameters("a pink flower", 7, tiny.name)
+    assert read_parameters(image) == Parameters("a pink flower", 7, tiny.name, 64)
     assert "Count: 8" in image.text["parameters"]
     assert "seed 7 to 14" in capsys.readouterr().out
 
@@ -77,7 +77,7 @@ def test_module_runs_as_a_command(snapshot, tmp_path):
 def test_a_caption_may_be_called_like_a_command(snapshot, tiny, tmp_path):
     out = tmp_path / "grid.png"
     assert main(["--model", str(snapshot), "-o", str(out), "grid"]) == 0
-    assert read_parameters(written(out)) == Parameters("grid", 0, tiny.name)
+    assert read_parameters(written(out)) == Parameters("grid", 0, tiny.name, 64)
 
 
 def test_interpolate_writes_a_strip(snapshot, tiny, tmp_path):
@@ -86,7 +86,7 @@ def test_interpolate_writes_a_strip(snapshot, tiny, tmp_path):
     image = written(out)
     images = tiny.interpolate(A, B, 8, 0, 5)
     assert image.tobytes() == make_grid(images, 8).tobytes()
-    assert read_parameters(image) == Parameters(A, 0, tiny.name)
+    assert read_parameters(image) == Parameters(A, 0, tiny.name, 64)
     assert f'Second caption: "{B}", Steps: 8, Second seed: 5' in image.text["parameters"]
 
 
@@ -122,7 +122,7 @@ def test_grid_labels_captions_and_seeds(snapshot, tiny, tmp_path):
     assert main(command) == 0
     image = written(out)
     assert image.width > 4 * 64 and image.height > 2 * 64
-    assert read_parameters(image) == Parameters(A, 3, tiny.name)
+    assert read_parameters(image) == Parameters(A, 3, tiny.name, 64)
     for drawn in Synthesizer.from_pretrained(snapshot).generate([A, B], [3, 6]):
         assert any(
             image.crop((x, y, x + 64, y + 64)).tobytes() == drawn.tobytes()

@@ -90,14 +90,14 @@ def test_labelled_grid_wants_a_picture_for_each_place():
 def test_parameters_survive_a_png(tmp_path, caption):
     save_png(Image.new("RGB", (8, 8)), tmp_path / "a.png", parameters_text(caption, 12, (8, 8), "m@1"))
     with Image.open(tmp_path / "a.png") as image:
-        assert read_parameters(image) == Parameters(caption, 12, "m@1")
+        assert read_parameters(image) == Parameters(caption, 12, "m@1", 8)
 
 
 def test_what_png_text_cannot_hold_is_left_out_and_white_space_is_kept_apart(tmp_path):
     told = parameters_text("a\ud800 red\x00\tvery\xa0large\u2028flower", 1, (8, 8), "m@1")
     save_png(Image.new("RGB", (8, 8)), tmp_path / "a.png", told)
     with Image.open(tmp_path / "a.png") as image:
-        assert read_parameters(image) == Parameters("a red very large flower", 1, "m@1")
+        assert read_parameters(image) == Parameters("a red very large flower", 1, "m@1", 8)
 
 
 def test_a_strange_png_tells_nothing():

@@ -86,7 +86,7 @@ def test_without_a_seed_every_picture_is_new_and_tells_its_seed(client, tiny):
     assert len({answer.content for answer in answers}) == 3
     for answer in answers:
         assert answer.headers["cache-control"] == "no-store" and "etag" not in answer.headers
-        assert read_parameters(picture(answer)) == Parameters(CAPTION, int(answer.headers["x-seed"]), tiny.name)
+        assert read_parameters(picture(answer)) == Parameters(CAPTION, int(answer.headers["x-seed"]), tiny.name, 64)
         assert picture(client.get(f"/text/{CAPTION}?seed={answer.headers['x-seed']}")) == picture(answer)
 
 
@@ -186,7 +186,7 @@ def test_curl_saves_a_picture(server, tiny, tmp_path):
     command = ["curl", "--fail", "--silent", "--show-error", "-o", str(file), f"{server}/text/a%20red%20rose?seed=3"]
     subprocess.run(command, check=True, timeout=600)
     with Image.open(file) as image:
-        assert read_parameters(image) == Parameters("a red rose", 3, tiny.name)
+        assert read_parameters(image) == Parameters("a red rose", 3, tiny.name, 64)
 
 
 class Gated:
@@ -194,11 +194,11 @@ class Gated:
 
     def __init__(self, synth: Synthesizer):
         self.synth, self.gate = synth, threading.Event()
-        self.config, self.name = synth.config, synth.name
+        self.sizes, self.name = synth.sizes, synth.name
 
-    def generate(self, caption, seed):
+    def generate(self, caption, seed, size):
         assert self.gate.wait(600)
-        return self.synth.generate(caption, seed)
+        return self.synth.generate(caption, seed, size)
 
 
 def test_a_bounded_number_waits_and_the_others_are_told_to_come_again(tiny):

@@ -67,7 +67,7 @@ def test_pictures_tell_how_they_were_made(tiny):
     image = tiny.generate("a red flower", 7)[0]
     assert image.size == (64, 64) and image.mode == "RGB"
     assert image.info["parameters"] == f"a red flower\nSeed: 7, Size: 64x64, Model: {tiny.name}"
-    assert read_parameters(image) == Parameters("a red flower", 7, tiny.name)
+    assert read_parameters(image) == Parameters("a red flower", 7, tiny.name, 64)
 
 
 def test_generate_from_own_tensors_equals_generate(tiny):
@@ -133,7 +133,7 @@ def test_interpolation_ends_on_the_very_pictures_of_generate(tiny):
     walk = tiny.interpolate(A, B, 5, seed=3)
     assert [pixels(walk[0]), pixels(walk[-1])] == [pixels(image) for image in tiny.generate([A, B], 3)]
     assert len(walk) == 5 and len({pixels(image) for image in walk}) == 5
-    assert read_parameters(walk[1]) == Parameters(A, 3, tiny.name)
+    assert read_parameters(walk[1]) == Parameters(A, 3, tiny.name, 64)
     assert f'Second caption: "{B}", Blend: 0.25' in walk[1].info["parameters"]
 
 

@@ -54,7 +54,8 @@ class Caption(Convertor[str]):
 def text_route(synth: Synthesizer) -> Route:
     """The route `GET /text/{caption}?seed=&size=`: image/png with the text `parameters`.
 
-    The caption may be written `a+red+flower.png`. `size` is a multiple of the model's, up to 1024. With a `seed`
+    The caption may be written `a+red+flower.png`. `size` is a multiple of the model's smallest, up to 1024: painted
+    so large where the model can, else enlarged from the largest that divides it. With a `seed`
     the answer may be kept and has an ETag; without, every request gets another picture, and X-Seed tells its
     seed. 422 for what can't be drawn and 503 when MAX_WAITING others wait, each with {"detail": one sentence}.
     """
@@ -63,7 +64,7 @@ def text_route(synth: Synthesizer) -> Route:
 
     async def text(request: Request) -> Response:
         try:
-            order = read_order(request, synth.config.model.image_size)
+            order = read_order(request, synth.sizes[0])
         except ValueError as error:
             return JSONResponse({"detail": str(error)}, 422)
         headers = headers_of(order, synth.name)
@@ -134,7 +135,8 @@ def knows(request: Request, etag: str) -> bool:
 
 def draw(synth: Synthesizer, order: Order) -> bytes:
     """The PNG."""
-    image = synth.generate(order.caption, order.seed)[0]
+    painted = max(size for size in synth.sizes if order.size % size == 0)
+    image = synth.generate(order.caption, order.seed, painted)[0]
     file = io.BytesIO()
     save_png(enlarge(image, order.size // image.width), file, image.info["parameters"])
     return file.getvalue()
