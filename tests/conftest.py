@@ -42,6 +42,26 @@ EXAMPLES = (
     "a purple flower on a dark background",
 )
 
+MAPS = """
+import torch
+from torch import nn
+
+
+class Maps(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.ModuleList([nn.Conv2d(3, 6, 4, 4), nn.Conv2d(6, 10, 2, 2)])
+
+    def forward(self, images):
+        fine = self.layers[0](images)
+        return [fine, self.layers[1](fine.relu())]
+
+
+def load_maps(device):
+    torch.manual_seed(0)
+    return Maps()
+"""
+
 gc.disable()  # until all tests are collected: what is imported stays
 leave_out_stubs()  # as app.py does, before gradio is imported
 torch.set_num_threads(1)  # tests run beside one another, on networks too small for more
@@ -216,6 +236,14 @@ def one_thread() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def synthetic():
     return load_data("synthetic", None, 76)
+
+
+@pytest.fixture
+def maps_file(tmp_path) -> Path:
+    """A frozen network of two small maps, as users bring their own."""
+    file = tmp_path / "maps.py"
+    file.write_text(MAPS)
+    return file
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,6 @@
 """The judge: a discriminator on a frozen network's feature maps."""
 
 import dataclasses
-from pathlib import Path
 
 import pytest
 import torch
@@ -14,33 +13,6 @@ from training.gans.presets import PRESETS, GanConfig
 from training.gans.pretrained import load_maps
 
 SIZE = 32
-MAPS = """
-import torch
-from torch import nn
-
-
-class Maps(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.layers = nn.ModuleList([nn.Conv2d(3, 6, 4, 4), nn.Conv2d(6, 10, 2, 2)])
-
-    def forward(self, images):
-        fine = self.layers[0](images)
-        return [fine, self.layers[1](fine.relu())]
-
-
-def load_maps(device):
-    torch.manual_seed(0)
-    return Maps()
-"""
-
-
-@pytest.fixture
-def maps_file(tmp_path) -> Path:
-    """A frozen network of two small maps, as users bring their own."""
-    file = tmp_path / "maps.py"
-    file.write_text(MAPS)
-    return file
 
 
 @pytest.fixture

@@ -12,9 +12,10 @@ from t2i.networks.models import StyleEncoder
 from training.data.captioned import CaptionedImages
 from training.gans.augment import HOLE, SMALL_HOLE, Places, augment, draw_places
 from training.gans.batches import Batch, BatchSource
-from training.gans.judge import Judge
+from training.gans.judge import Judge, judge_loss
 from training.gans.presets import GanConfig
 from training.gans.pretrained import load_maps
+from training.run.averages import average_weights
 from training.run.distributed import average_gradients, own_share, share_batch_norm
 from training.run.export import calibrate_batch_norm
 from training.run.loop import Trainer
@@ -23,7 +24,6 @@ from training.run.losses import (
     discriminator_loss,
     diversity_loss,
     generator_loss,
-    hinge_discriminator_loss,
     hinge_generator_loss,
     style_loss,
 )
@@ -37,7 +37,6 @@ SEEN_BY_JUDGE = {JUDGE_REAL: SMALL_HOLE, JUDGE_FAKE: SMALL_HOLE, JUDGE_FOR_G: SM
 JUDGE_BETAS = RESIDUAL_BETAS = (0.0, 0.99)
 STYLE_LR = 1e-3
 WEIGHTS = {"diversity": "diversity", "readable": "readable", "kl": "kl", "judge": "judge_weight"}  # of G's terms
-RAMP = 0.1  # half-life of the averaged weights as a share of the images seen, at most
 FAR_STEP = 10**9  # batches that no run reaches, for statistics and pictures of the data
 
 
@@ -232,18 +231,15 @@ class GanTrainer(Trainer):
 
         Photographs and drawn pictures pass side by side, since nothing in the judge mixes its rows.
         """
-        own, n = self.share.rows, len(fakes)
+        own = self.share.rows
         pictures = torch.cat([self._seen(batch.images, draws, JUDGE_REAL), self._seen(fakes, draws, JUDGE_FAKE)])
         with torch.no_grad(), self._autocast():
             seen = self.J.look(pictures)
         with self._autocast():
             alone, pooled = self.J.weigh(seen)
             code = self.J.read(batch.phi)
-        alone, pooled, code = alone.float(), pooled.float(), code.float()
-        right = self.J.compare(pooled[:n], code[own])
-        wrong = self.J.compare(pooled[:n], code[batch.partner[own]]) if self.config.mismatched_text else None
-        fake = self.J.compare(pooled[n:], code[own])
-        return hinge_discriminator_loss(alone[:n], alone[n:]) + hinge_discriminator_loss(right, fake, wrong)
+        wrong = code[batch.partner[own]].float() if self.config.mismatched_text else None
+        return judge_loss(alone.float(), pooled.float(), code[own].float(), wrong)
 
     @staticmethod
     def _seen(images: Tensor, draws: Draws, stream: int) -> Tensor:
@@ -259,16 +255,9 @@ class GanTrainer(Trainer):
             for group in optimizer.param_groups:
                 group["lr"] = lr
 
-    @torch.no_grad()
     def _average_weights(self, step: int) -> None:
-        """AveragedModel's own update asks the device how many it has seen, which makes the host wait.
-
-        While few images were seen the half-life is a share of them, so that the first weights, which draw nothing,
-        are soon forgotten.
-        """
-        averaged, newest = list(self.ema.module.parameters()), list(self.G.parameters())
-        half_life = min(self.config.ema_images, RAMP * step * self.batch_size)
-        torch._foreach_lerp_(averaged, newest, 1 - 0.5 ** (self.batch_size / half_life) if step else 1.0)
+        """AveragedModel's own update asks the device how many it has seen, which makes the host wait."""
+        average_weights(self.ema.module, self.G, step, self.batch_size, self.config.ema_images)
         self.ema.n_averaged += 1
 
     @staticmethod

@@ -13,6 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+from training.run.losses import hinge_discriminator_loss
+
 WIDTH = 64  # channels of mixed maps and heads
 END = 4  # side at which a head stops to reduce
 SLOPE = 0.2
@@ -62,6 +64,18 @@ class Judge(nn.Module):
     def forward(self, images: Tensor, phi: Tensor) -> Tensor:
         alone, pooled = self.weigh(self.look(images))
         return torch.cat([alone, self.compare(pooled, self.read(phi))], dim=1)
+
+
+def judge_loss(alone: Tensor, pooled: Tensor, right: Tensor, wrong: Tensor | None = None) -> Tensor:
+    """What a judge learns from `weigh` of photographs, and of as many drawn pictures after them.
+
+    `right` are the codes (N, maps, WIDTH) of their texts, `wrong` of others' beside which photographs are wrong.
+    """
+    n = len(right)
+    compare = Judge.compare
+    beside = None if wrong is None else compare(pooled[:n], wrong)
+    text = hinge_discriminator_loss(compare(pooled[:n], right), compare(pooled[n:], right), beside)
+    return hinge_discriminator_loss(alone[:n], alone[n:]) + text
 
 
 class Mixing(nn.Module):
