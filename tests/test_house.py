@@ -12,7 +12,7 @@ from training.hub.demo import PYTHON
 ROOT = Path(__file__).resolve().parent.parent
 FLOORS = ("run", "data", "text gans", "measure", "hub", "options")  # of training/; above them the commands
 COMMANDS = {
-    "text_encoder", "gan", "style", "match", "skip_thoughts", "convert", "expand", "evaluate", "disentangle",
+    "text_encoder", "gan", "style", "match", "skip_thoughts", "second_stage", "convert", "expand", "evaluate", "disentangle",
     "benchmark", "timelapse", "release", "publish",
 }  # fmt: skip
 
