@@ -4,6 +4,7 @@ import argparse
 import gc
 import re
 import time
+from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -21,13 +22,12 @@ if __name__ == "__main__":  # before gradio, which reads the environment when it
     place.prepare()
 
 import gradio as gr
-from gradio.events import Dependency
 from starlette.middleware import Middleware
 
 from t2i.config import TITLES
 from t2i.networks.text import MAX_CHARACTERS, is_readable, legible, num_words
 from t2i.page import browser, texts
-from t2i.page.checks import WHOLE_SEED, checks, one_of, readable, readable_lines, uploaded, whole
+from t2i.page.checks import WHOLE_SEED, Verdict, checks, one_of, readable, readable_lines, uploaded, whole
 from t2i.page.components import (
     STYLE_SHEET,
     Pictures,
@@ -54,6 +54,7 @@ from t2i.page.settings import (
     MAX_COLUMNS,
     MAX_COUNT,
     MAX_FRAMES,
+    MAX_SIZE,
     MAX_STEPS,
     MIN_FRAMES,
     MIN_STEPS,
@@ -106,10 +107,13 @@ def build(shelf: Shelf) -> gr.Blocks:
     title = f"{endpoints.thing.title()}s from a sentence"
     with gr.Blocks(title=title, analytics_enabled=False) as page:
         gr.Markdown(endpoints.worded(texts.HEADER), elem_id="header")
-        model = gr.Dropdown(
-            endpoints.choices, value=synth.name, label="Model", info=texts.PICKER + texts.ANY_MODEL * shelf.strangers,
-            filterable=shelf.strangers, allow_custom_value=shelf.strangers, elem_id="model",
-        )  # fmt: skip
+        with gr.Row():
+            model = gr.Dropdown(
+                endpoints.choices, value=synth.name, label="Model", filterable=shelf.strangers, scale=3, min_width=280,
+                info=texts.PICKER + texts.ANY_MODEL * shelf.strangers, allow_custom_value=shelf.strangers,
+                elem_id="model",
+            )  # fmt: skip
+            size = size_choice(endpoints)
         choice = model.input if shelf.strangers else model.select  # what is typed is not selected; input comes twice
         chosen = choice(
             endpoints.choose,
@@ -121,21 +125,39 @@ def build(shelf: Shelf) -> gr.Blocks:
             show_progress="minimal",
             api_visibility="private",
         )
+        repaint = [chosen.then, *(radio.input for radio in size)]
         with gr.Tabs():
-            generate_tab(endpoints, model, chosen)
-            interpolate_tab(endpoints, model, chosen)
-            style_tab(endpoints, model)
-            grid_tab(endpoints, model)
+            generate_tab(endpoints, [model, *size], repaint)
+            interpolate_tab(endpoints, [model, *size], repaint)
+            style_tab(endpoints, [model, *size])
+            grid_tab(endpoints, [model, *size])
             explain_tab(endpoints, model)
             compare_tab(endpoints)
         gr.Markdown(texts.FOOTERS.get(synth.config.data, texts.FOOTERS[""]), elem_id="footer")
+        page.load(None, None, None, js=browser.LARGE, **IN_BROWSER)
     return page.queue(max_size=MAX_WAITING, api_open=False)
 
 
-def generate_tab(endpoints: Endpoints, model: gr.Dropdown, chosen: Dependency) -> None:
-    """One caption and a seed to pictures with consecutive seeds; links, dropped pictures, this visit's pictures."""
+def size_choice(endpoints: Endpoints) -> list[gr.Radio]:
+    """The switch between sizes, in a list that is empty where there is but one."""
+    if not endpoints.sizes:
+        return []
+    own = endpoints.sizes[-1][1]
+    return [gr.Radio(endpoints.sizes, value=own, label="Pixels", info=texts.SIZE, elem_id="size", min_width=240)]
+
+
+def painter_checks(endpoints: Endpoints) -> list[Verdict]:
+    """Verdicts on the model chosen and, where there is a choice, the size."""
+    return [endpoints.known, *[whole("size", 0, MAX_SIZE)] * bool(endpoints.sizes)]
+
+
+def generate_tab(endpoints: Endpoints, painter: list[gr.Component], repaint: list[Callable]) -> None:
+    """One caption and a seed to pictures with consecutive seeds; links, dropped pictures, this visit's pictures.
+
+    `painter` are the choices of who paints and how large, `repaint` the events when they change.
+    """
     examples = endpoints.examples
-    first = endpoints.generate(examples[0], FIRST_SEED, FIRST_COUNT)
+    first = endpoints.generate(examples[0], FIRST_SEED, FIRST_COUNT, size=MAX_SIZE)
     with gr.Tab("Generate"), gr.Row():
         with gr.Column(scale=5, min_width=300):
             caption = gr.Textbox(
@@ -163,11 +185,13 @@ def generate_tab(endpoints: Endpoints, model: gr.Dropdown, chosen: Dependency) -
 
     typed = partial(gr.on, [caption.submit, button.click])
     picked = samples.click(lambda row: row[0], samples, caption, **AT_ONCE).then
-    settings = [caption, seed, renew, model]
+    settings = [caption, seed, renew, *painter]
     restored = dropped.upload(endpoints.restore, dropped, settings, **DECODING, **QUIETLY).success
     drawing = {
-        "fn": endpoints.generate, "inputs": [caption, seed, count, model], "outputs": pictures, **DRAWING,
-        "validator": checks(readable, WHOLE_SEED, whole("number of pictures", 1, MAX_COUNT), endpoints.known),
+        "fn": endpoints.generate, "inputs": [caption, seed, count, *painter], "outputs": pictures, **DRAWING,
+        "validator": checks(
+            readable, WHOLE_SEED, whole("number of pictures", 1, MAX_COUNT), *painter_checks(endpoints)
+        ),
     }  # fmt: skip
     for event, endpoint in (
         (typed, {"api_name": "generate"}),
@@ -175,10 +199,11 @@ def generate_tab(endpoints: Endpoints, model: gr.Dropdown, chosen: Dependency) -
         (restored, {"api_visibility": "private"}),
     ):
         event(None, [seed, renew], [seed, pictures], js=browser.NEXT_SEED, **IN_BROWSER).then(**drawing, **endpoint)
-    chosen.then(api_visibility="private", **drawing)
+    for event in repaint:
+        event(api_visibility="private", **drawing)
     dropped.change(None, None, dropped, js="() => null", **IN_BROWSER)
     caption.change(None, caption, note, js=browser.COUNT, **IN_BROWSER)
-    share.click(None, [caption, seed, model], link, js=browser.SHARE, **IN_BROWSER)
+    share.click(None, [caption, seed, *painter], link, js=browser.SHARE, **IN_BROWSER)
     gr.on(  # its progress is shown nowhere else: it would wipe off what the caption's box says of an early Enter
         None, endpoints.open_link, link, [*settings, pictures], js=browser.OPENED, show_progress_on=link, **QUIETLY
     )
@@ -187,7 +212,7 @@ def generate_tab(endpoints: Endpoints, model: gr.Dropdown, chosen: Dependency) -
         clicked.select(endpoints.reuse, clicked, settings, **QUIETLY)
 
 
-def interpolate_tab(endpoints: Endpoints, model: gr.Dropdown, chosen: Dependency) -> None:
+def interpolate_tab(endpoints: Endpoints, painter: list[gr.Component], repaint: list[Callable]) -> None:
     """Between two captions and two seeds: live, as a strip, as an animation."""
     one, other = endpoints.example(1), endpoints.example(3)  # as a rule of different colours
     with gr.Tab("Interpolate"):
@@ -203,16 +228,17 @@ def interpolate_tab(endpoints: Endpoints, model: gr.Dropdown, chosen: Dependency
                     swap = gr.Button("Swap captions", size="sm", min_width=100)
                     reset = gr.Button("Reset sliders", size="sm", min_width=100)
             with gr.Column(scale=3, min_width=280):
-                first = endpoints.synth.blend(one, other, 0, LONE_SEED)
+                first = endpoints.synth.blend(one, other, 0, LONE_SEED, size=endpoints.synth.sizes[-1])
                 picture = image(first, "The picture between the captions and seeds", elem_id="live")
                 amount = gr.Slider(0, 1, 0, step=0.01, label="From the first caption to the second")
                 noise_amount = gr.Slider(0, 1, 0, step=0.01, label="From the first seed to the second")
                 refusal = gr.Markdown("", elem_classes="refusal")
+                rest = gr.Number(visible="hidden")  # when it was last moved
         with gr.Row():
             walk = gr.Radio(WALKS, value="sentences", label="Walk along", scale=5)
             steps = gr.Slider(MIN_STEPS, MAX_STEPS, FIRST_STEPS, step=1, precision=0, label="Steps", scale=3)
             button = gr.Button("Draw the strip", variant="primary", elem_classes="draw", scale=2)
-        first = endpoints.interpolate(one, other, "sentences", LONE_SEED, SECOND_SEED, FIRST_STEPS)
+        first = endpoints.interpolate(one, other, "sentences", LONE_SEED, SECOND_SEED, FIRST_STEPS, size=MAX_SIZE)
         strip = gallery(first, "Strip", columns=FIRST_STEPS, elem_id="strip")
         with gr.Row():
             with gr.Column(scale=4, min_width=280):
@@ -228,25 +254,32 @@ def interpolate_tab(endpoints: Endpoints, model: gr.Dropdown, chosen: Dependency
     ends = [caption_a, caption_b, walk, seed, to_seed]
     end_checks = (readable, readable, one_of("walk", WALKS), WHOLE_SEED, WHOLE_SEED)
     moved = {
-        "fn": endpoints.blend, "inputs": [caption_a, caption_b, amount, seed, to_seed, noise_amount, model],
+        "fn": endpoints.blend, "inputs": [caption_a, caption_b, amount, seed, to_seed, noise_amount, painter[0]],
         "outputs": [picture, refusal], "trigger_mode": "always_last", "queue": False, "show_progress": "hidden",
         "preprocess": False, "postprocess": False,
     }  # fmt: skip
     changes = [c.change for c in (caption_a, caption_b, amount, noise_amount, seed, to_seed)]
     gr.on(changes, api_name="blend", api_visibility="undocumented", **moved)  # one event: no answer overtakes another
-    chosen.then(api_visibility="private", **moved)
+    at_rest = moved | {"inputs": [*moved["inputs"], *painter[1:]]}
+    for event in repaint:
+        event(api_visibility="private", **at_rest)
+    if painter[1:]:  # while it is moved the picture is small; then it is painted large
+        gr.on(changes, None, None, rest, js=browser.AT_REST, trigger_mode="multiple", **IN_BROWSER)
+        rest.change(api_visibility="private", **at_rest)
     reset.click(None, None, [amount, noise_amount], js=browser.RESET, **IN_BROWSER)
     swap.click(None, [caption_a, caption_b, amount], [caption_a, caption_b, amount], js=browser.SWAP, **IN_BROWSER)
     gr.on(
         [button.click, caption_a.submit, caption_b.submit], endpoints.interpolate,
-        [*ends, steps, model], strip, **DRAWING, api_name="interpolate",
-        validator=checks(*end_checks, whole("number of steps", MIN_STEPS, MAX_STEPS), endpoints.known),
+        [*ends, steps, *painter], strip, **DRAWING, api_name="interpolate",
+        validator=checks(*end_checks, whole("number of steps", MIN_STEPS, MAX_STEPS), *painter_checks(endpoints)),
     )  # fmt: skip
     exporting = export.click(
-        endpoints.export, [*ends, frames, kind, model], [preview, download], preprocess=False, show_progress="hidden",
+        endpoints.export, [*ends, frames, kind, *painter], [preview, download], preprocess=False,
+        show_progress="hidden",
         show_progress_on=export,  # which has no place for the "Error" that gradio takes some cancelled events for
         validator=checks(
-            *end_checks, whole("number of frames", MIN_FRAMES, MAX_FRAMES), one_of("format", FORMATS), endpoints.known
+            *end_checks, whole("number of frames", MIN_FRAMES, MAX_FRAMES), one_of("format", FORMATS),
+            *painter_checks(endpoints),
         ),
         api_visibility="private", concurrency_id="export", concurrency_limit=2,
     )  # fmt: skip
@@ -254,7 +287,7 @@ def interpolate_tab(endpoints: Endpoints, model: gr.Dropdown, chosen: Dependency
         end(stopped, None, [preview, download], **AT_ONCE)
 
 
-def style_tab(endpoints: Endpoints, model: gr.Dropdown) -> None:
+def style_tab(endpoints: Endpoints, painter: list[gr.Component]) -> None:
     """A photograph's style under its own caption and under others."""
     with gr.Tab("Style transfer", elem_id="style"):
         if not endpoints.synth.has_style:
@@ -281,12 +314,12 @@ def style_tab(endpoints: Endpoints, model: gr.Dropdown) -> None:
                 caption = gr.Textbox(own, label="What the photograph shows", lines=1, max_lines=4)
                 others = captions_box(captions)
                 button = gr.Button("Paint in this style", variant="primary", elem_classes="draw")
-        first = endpoints.transfer_style({"path": photos[0]}, own, captions) if photos else None
+        first = endpoints.transfer_style({"path": photos[0]}, own, captions, size=MAX_SIZE) if photos else None
         pictures = gallery(first, "In this style", elem_id="styled")
 
     values = {
-        "fn": endpoints.transfer_style, "inputs": [photo, caption, others, model], "outputs": pictures,
-        "validator": checks(uploaded, readable, readable_lines, endpoints.known), **DRAWING, **DECODING,
+        "fn": endpoints.transfer_style, "inputs": [photo, caption, others, *painter], "outputs": pictures,
+        "validator": checks(uploaded, readable, readable_lines, *painter_checks(endpoints)), **DRAWING, **DECODING,
     }  # fmt: skip
     gr.on([button.click, caption.submit], api_name="transfer_style", **values)
     readied = photo.upload(endpoints.presentable, photo, photo, preprocess=False, **DECODING, **QUIETLY).success
@@ -295,7 +328,7 @@ def style_tab(endpoints: Endpoints, model: gr.Dropdown) -> None:
     chosen.then(api_visibility="private", **values)
 
 
-def grid_tab(endpoints: Endpoints, model: gr.Dropdown) -> None:
+def grid_tab(endpoints: Endpoints, painter: list[gr.Component]) -> None:
     """Captions by seeds in one labelled picture."""
     captions = "\n".join(endpoints.examples[:4])
     with gr.Tab("Grid"):
@@ -307,14 +340,16 @@ def grid_tab(endpoints: Endpoints, model: gr.Dropdown) -> None:
                 seed = seed_box("First seed", FIRST_SEED)
                 count = gr.Slider(1, MAX_COLUMNS, FIRST_COLUMNS, step=1, precision=0, label="Seeds")
                 button = gr.Button("Draw the grid", variant="primary", elem_classes="draw")
-        first = endpoints.grid(captions, FIRST_SEED, FIRST_COLUMNS)
+        first = endpoints.grid(captions, FIRST_SEED, FIRST_COLUMNS, size=MAX_SIZE)
         grid = image(
             first, "A row of pictures for each caption, a column for each seed", elem_id="grid", elem_classes=[]
         )
 
     button.click(
-        endpoints.grid, [rows, seed, count, model], grid, **DRAWING, api_visibility="private",
-        validator=checks(readable_lines, WHOLE_SEED, whole("number of seeds", 1, MAX_COLUMNS), endpoints.known),
+        endpoints.grid, [rows, seed, count, *painter], grid, **DRAWING, api_visibility="private",
+        validator=checks(
+            readable_lines, WHOLE_SEED, whole("number of seeds", 1, MAX_COLUMNS), *painter_checks(endpoints)
+        ),
     )  # fmt: skip
 
 

@@ -22,10 +22,20 @@ from t2i.config import REED, ModelConfig, SkipThoughtConfig, SnapshotConfig, Tex
 from t2i.networks import build_generator
 from t2i.networks.augmented import AugmentedDiscriminator
 from t2i.networks.models import Discriminator, StyleEncoder
+from t2i.networks.second_stage import SecondStage
 from t2i.networks.skip_thoughts import END, UNKNOWN, SkipThoughts, Vocabulary
 from t2i.networks.text import CharCnnRnn
 from t2i.serving.place import leave_out_stubs
-from t2i.snapshot import CONFIG, DISCRIMINATOR, GENERATOR, PHOTOS, STYLE_ENCODER, VARIANTS_FOLDER, read_config
+from t2i.snapshot import (
+    CONFIG,
+    DISCRIMINATOR,
+    GENERATOR,
+    PHOTOS,
+    SECOND_STAGE,
+    STYLE_ENCODER,
+    VARIANTS_FOLDER,
+    read_config,
+)
 from training.data import load_data
 from training.run.export import save_network, write_snapshot
 from training.run.state import write_json
@@ -69,7 +79,7 @@ torch.set_num_threads(1)  # tests run beside one another, on networks too small 
 
 TABS = ("test_browser_generate", "test_browser_interpolate", "test_browser_tabs")
 VISITORS = (("test_browser", *TABS), ("test_app", "test_fuzz"))  # of one page each, which takes as long to start
-LONG = ("test_load", "test_distributed", "test_kill", "test_weights", "test_training")
+LONG = ("test_load", "test_browser_large", "test_distributed", "test_kill", "test_weights", "test_training")
 FIRST = (*VISITORS[0], *VISITORS[1], *LONG)
 
 
@@ -132,6 +142,25 @@ def full_snapshot(snapshot, tmp_path_factory) -> Path:
     (folder / PHOTOS).mkdir()
     photograph().save(folder / PHOTOS / PHOTO)
     return folder
+
+
+@pytest.fixture(scope="session")
+def large_snapshot(full_snapshot, tmp_path_factory) -> Path:
+    """The same with a second stage, untrained as well."""
+    folder = tmp_path_factory.mktemp("large") / "snapshot"
+    shutil.copytree(full_snapshot, folder)
+    save_network(bold_second_stage(8), folder / SECOND_STAGE)
+    return folder
+
+
+def bold_second_stage(channels: int, z_size: int = 100, text_size: int = 1024) -> SecondStage:
+    """Every weight shows, though it is untrained."""
+    torch.manual_seed(0)
+    network = SecondStage(channels, z_size, text_size)
+    with torch.no_grad():
+        for value in network.parameters():
+            value.add_(torch.randn_like(value) * 0.05)
+    return network.eval()
 
 
 def write_skip_thought(folder: Path) -> None:

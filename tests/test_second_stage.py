@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 import torch
+from conftest import bold_second_stage
 from PIL import Image
 from safetensors.torch import save_file
 from starlette.applications import Starlette
@@ -23,27 +24,9 @@ from training.run.export import save_network
 A, B = "a red flower", "this flower is white with many thin petals"
 
 
-def bold(channels: int, z_size: int = 100, text_size: int = 1024) -> SecondStage:
-    """Untrained, but for every weight to show."""
-    torch.manual_seed(0)
-    network = SecondStage(channels, z_size, text_size)
-    with torch.no_grad():
-        for value in network.parameters():
-            value.add_(torch.randn_like(value) * 0.05)
-    return network.eval()
-
-
 @pytest.fixture(scope="module")
-def folder(snapshot, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("large") / "snapshot"
-    shutil.copytree(snapshot, folder)
-    save_network(bold(8), folder / SECOND_STAGE)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def synthesizer(folder) -> Synthesizer:
-    return Synthesizer.from_pretrained(folder)
+def synthesizer(large_snapshot) -> Synthesizer:
+    return Synthesizer.from_pretrained(large_snapshot)
 
 
 def test_before_training_it_enlarges():
@@ -53,7 +36,7 @@ def test_before_training_it_enlarges():
 
 
 def test_picture_noise_and_text_all_count_and_every_weight_learns():
-    network = bold(16, 100, 64)
+    network = bold_second_stage(16, 100, 64)
     given = [torch.rand(1, 3, 64, 64) * 2 - 1, torch.randn(1, 100), torch.randn(1, 64)]
     large = network(*given)
     assert large.shape == (1, 3, 256, 256)
@@ -66,7 +49,7 @@ def test_picture_noise_and_text_all_count_and_every_weight_learns():
 
 @torch.inference_mode()
 def test_prepared_for_drawing_it_paints_the_same():
-    network = bold(16, 100, 64)
+    network = bold_second_stage(16, 100, 64)
     given = torch.rand(1, 3, 64, 64) * 2 - 1, torch.randn(1, 100), torch.randn(1, 64)
     before = network(*given)
     torch.testing.assert_close(fold_batch_norm(network)(*given), before, atol=1e-5, rtol=1e-5)
@@ -105,10 +88,10 @@ def test_the_text_of_a_picture_tells_its_size(synthesizer):
     assert told == [64, 64, 256]
 
 
-def test_other_weights_have_another_name(synthesizer, tiny, folder, tmp_path):
+def test_other_weights_have_another_name(synthesizer, tiny, large_snapshot, tmp_path):
     assert synthesizer.name != tiny.name
-    shutil.copytree(folder, tmp_path / "other")
-    save_network(bold(12), tmp_path / "other" / SECOND_STAGE)
+    shutil.copytree(large_snapshot, tmp_path / "other")
+    save_network(bold_second_stage(12), tmp_path / "other" / SECOND_STAGE)
     assert Synthesizer.from_pretrained(tmp_path / "other").name not in (synthesizer.name, tiny.name)
 
 
@@ -133,17 +116,20 @@ def test_a_file_that_is_no_second_stage_is_named(snapshot, tmp_path, weights, se
     assert "\n" not in str(told.value)
 
 
-def test_the_command_paints_large(folder, synthesizer, tmp_path, capsys):
+def test_the_command_paints_large(large_snapshot, synthesizer, tmp_path, capsys):
     out = tmp_path / "large.png"
-    assert main([A, "--seed", "7", "--size", "256", "--model", str(folder), "-o", str(out)]) == 0
+    assert main([A, "--seed", "7", "--size", "256", "--model", str(large_snapshot), "-o", str(out)]) == 0
     with Image.open(out) as image:
         assert image.convert("RGB").tobytes() == synthesizer.generate(A, 7, 256)[0].tobytes()
         assert read_parameters(image).size == 256
     strip = tmp_path / "strip.png"
-    assert main(["interpolate", A, B, "--steps", "2", "--size", "256", "--model", str(folder), "-o", str(strip)]) == 0
+    assert (
+        main(["interpolate", A, B, "--steps", "2", "--size", "256", "--model", str(large_snapshot), "-o", str(strip)])
+        == 0
+    )
     with Image.open(strip) as image:
         assert image.height == 256
-    assert main([A, "--size", "100", "--model", str(folder), "-o", str(out)]) == 2
+    assert main([A, "--size", "100", "--model", str(large_snapshot), "-o", str(out)]) == 2
     assert "The size is 100; tiny@" in capsys.readouterr().err
 
 

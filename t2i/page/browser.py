@@ -22,9 +22,9 @@ COUNT = f"""caption => {{
 }}"""
 
 # The clipboard is closed to pages that are not served over https; the link then stands there to be copied.
-SHARE = """async (caption, seed, model) => {
+SHARE = """async (caption, seed, model, size) => {
     const link = new URL(location.pathname, location.origin);
-    link.search = new URLSearchParams({caption, seed, model});
+    link.search = new URLSearchParams({caption, seed, model, ...(size && {size})});
     let label = "Link to these pictures";
     try { await navigator.clipboard.writeText(link.href); label += ": copied"; } catch { }
     return {__type__: "update", value: link.href, label};
@@ -32,6 +32,20 @@ SHARE = """async (caption, seed, model) => {
 OPENED = "() => [location.search]"
 SWAP = "(a, b, amount) => [b, a, Math.round(100 - 100 * amount) / 100]"
 RESET = "() => [0, 0]"
+
+# Pictures of few pixels are enlarged crisp, others as browsers do: each tells which it is once it is there.
+LARGE = """() => {
+    const note = image => image.toggleAttribute("data-large", image.naturalWidth > 128);
+    document.addEventListener("load", event => event.target instanceof HTMLImageElement && note(event.target), true);
+    document.querySelectorAll("img").forEach(note);
+}"""
+# Answers once nothing has been moved for a moment; earlier movements change nothing.
+AT_REST = """() => new Promise(done => {
+    window.moving?.({__type__: "update"});
+    window.moving = done;
+    clearTimeout(window.resting);
+    window.resting = setTimeout(() => done(Date.now()), 300);
+})"""
 
 # Filled in the browser from plain values, so that the API can give these. Captions come from anybody: escaped.
 SAFE = 'const safe = text => text.replace(/[^\\w ]/g, c => "&#" + c.codePointAt() + ";");'

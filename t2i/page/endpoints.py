@@ -24,12 +24,12 @@ from t2i.numbers import whole_in, whole_number
 from t2i.page.checks import check_blend, lines
 from t2i.page.components import Pictures, playing, progress
 from t2i.page.messages import one_sentence, warn
-from t2i.page.settings import COMPARED, FIRST_COUNT, FIRST_SEED, FPS
+from t2i.page.settings import COMPARED, FIRST_COUNT, FIRST_SEED, FPS, GRID_SIDE
 from t2i.page.texts import EXAMPLES, THINGS
 from t2i.photos import is_shown_by_browsers, to_square
 from t2i.serving.decoder import decode
 from t2i.serving.shelf import Shelf
-from t2i.synthesizer import consecutive_seeds
+from t2i.synthesizer import Synthesizer, consecutive_seeds
 
 NUM_EXAMPLES = 8
 
@@ -57,7 +57,8 @@ class Endpoints:
 
     def worded(self, text: str) -> str:
         """A text of the page about what its model paints."""
-        return text.format(thing=self.thing, Things=f"{self.thing.title()}s", size=self.synth.config.model.image_size)
+        sizes = ", then ".join(f"{size} by {size}" for size in self.synth.sizes)
+        return text.format(thing=self.thing, Things=f"{self.thing.title()}s", sizes=sizes)
 
     @property
     def choices(self) -> list[tuple[str, str]]:
@@ -85,8 +86,14 @@ class Endpoints:
             warn(f"{error} Until then the page's own model draws.")
         return self.synth.name
 
+    @property
+    def sizes(self) -> list[tuple[str, int]]:
+        """What the page asks for: side in words and pixels, the largest last; empty where there is no choice."""
+        small, *larger = self.synth.sizes
+        return [(f"{small}, as the paper", small), *((str(size), size) for size in larger)] if larger else []
+
     @one_sentence()
-    def generate(self, caption: str, seed: int, count: int, model: str = "") -> Pictures:
+    def generate(self, caption: str, seed: int, count: int, model: str = "", size: int = 0) -> Pictures:
         """Draw `count` pictures of a caption, with the seeds `seed`, `seed` + 1 and so on.
 
         The same caption and seed give the same picture. Each is a PNG whose text field
@@ -97,16 +104,26 @@ class Endpoints:
             seed: whole number from 0 to 4294967295; after the last comes 0
             count: number of pictures, 1 to 16
             model: who draws, as a picture's `parameters` name it
+            size: pixels a side; the largest that the model paints up to that, or else its smallest
         Returns:
             the pictures, each with its seed as caption
         """
         seeds = consecutive_seeds(seed, count)
-        images = self.model(model).generate(caption, seeds)
+        synth = self.model(model)
+        images = synth.generate(caption, seeds, side(synth, size))
         return [(keep(image, f"{slug(caption)}-seed-{s}"), f"seed {s}") for image, s in zip(images, seeds)]
 
     @one_sentence()
     def interpolate(
-        self, caption_a: str, caption_b: str, walk: str, seed: int, to_seed: int, steps: int, model: str = ""
+        self,
+        caption_a: str,
+        caption_b: str,
+        walk: str,
+        seed: int,
+        to_seed: int,
+        steps: int,
+        model: str = "",
+        size: int = 0,
     ) -> Pictures:
         """Draw the way from one picture to another in `steps` pictures, the ends included.
 
@@ -119,12 +136,14 @@ class Endpoints:
             to_seed: whole number from 0 to 4294967295; not used by "sentences"
             steps: number of pictures, 2 to 16
             model: who draws, as a picture's `parameters` name it
+            size: pixels a side; the largest that the model paints up to that, or else its smallest
         Returns:
             the pictures in order, each with how far it has come
         """
         seed, to_seed, steps = map(whole_number, (seed, to_seed, steps))
         caption_b, to_seed = walk_end(caption_a, caption_b, walk, to_seed)
-        images = self.model(model).interpolate(caption_a, caption_b, steps, seed, to_seed)
+        synth = self.model(model)
+        images = synth.interpolate(caption_a, caption_b, steps, seed, to_seed, side(synth, size))
         name = f"{slug(caption_a)}-to-{slug(caption_b)}-seed-{seed}"
         return [
             (keep(image, f"{name}-step-{k}"), f"{amount:.0%}")
@@ -132,7 +151,7 @@ class Endpoints:
         ]
 
     @one_sentence()
-    def transfer_style(self, photo: dict, caption: str, captions: str, model: str = "") -> Pictures:
+    def transfer_style(self, photo: dict, caption: str, captions: str, model: str = "", size: int = 0) -> Pictures:
         """Paint captions in the style of a photograph: turned, sized and set before a background like there.
 
         Parameters:
@@ -140,6 +159,7 @@ class Endpoints:
             caption: a description of the photograph, in English, at most 201 characters
             captions: descriptions of what to paint, one a line, at most 8
             model: who paints, as a picture's `parameters` name it; it must have a style encoder
+            size: pixels a side; the largest that the model paints up to that, or else its smallest
         Returns:
             the square that the model sees, what it paints of the photograph's own caption, and each of `captions`
         """
@@ -149,7 +169,7 @@ class Endpoints:
             raise ValueError(f"This model has no style encoder; choose another one above: {able}.")
         image = decode(photo["path"])
         wanted = [caption, *lines(captions)]
-        images = synth.transfer_style(image, wanted)
+        images = synth.transfer_style(image, wanted, side(synth, size))
         square = to_square(image, synth.config.model.image_size)
         return [
             (keep(square, "photograph"), "what the model sees"),
@@ -196,7 +216,15 @@ class Endpoints:
         return keep(found.image, f"{slug(caption)}-seed-{seed}"), words, matches
 
     def blend(
-        self, caption_a: str, caption_b: str, amount: float, seed: int, to_seed: int, noise_amount: float, model: str
+        self,
+        caption_a: str,
+        caption_b: str,
+        amount: float,
+        seed: int,
+        to_seed: int,
+        noise_amount: float,
+        model: str,
+        size: int = 0,
     ) -> tuple[dict, str]:
         """The live picture, small enough to travel in the answer itself, and what is wrong if there is none.
 
@@ -208,7 +236,8 @@ class Endpoints:
         if refused:
             return gr.skip(), refused[0]
         seed, to_seed = whole_number(seed), whole_number(to_seed) if noise_amount else None
-        image = self.model(model).blend(caption_a, caption_b, amount, seed, to_seed, noise_amount)
+        synth = self.model(model)
+        image = synth.blend(caption_a, caption_b, amount, seed, to_seed, noise_amount, side(synth, size))
         file = BytesIO()
         save_png(image, file, image.info["parameters"])
         url = f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
@@ -224,6 +253,7 @@ class Endpoints:
         frames: int,
         kind: str,
         model: str = "",
+        size: int = 0,
     ) -> Iterator[tuple[str, gr.DownloadButton]]:
         """An animation of the walk there and back: a progress bar for each frame, then the file.
 
@@ -234,9 +264,9 @@ class Endpoints:
         last, to_seed = walk_end(caption_a, caption_b, walk, to_seed)
         way = steps_between(frames)
         way += way[-2:0:-1]
-        images = (synth.blend(caption_a, last, t, seed, to_seed, t) for t in way)
-        size = synth.config.model.image_size
-        comment = parameters_text(f"{caption_a} ... {last}", seed, (size, size), synth.name)
+        pixels = side(synth, size)
+        images = (synth.blend(caption_a, last, t, seed, to_seed, t, pixels) for t in way)
+        comment = parameters_text(f"{caption_a} ... {last}", seed, (pixels, pixels), synth.name)
         with one_sentence(), tempfile.TemporaryDirectory() as folder:
             file = Path(folder, f"{slug(caption_a)}-to-{slug(last)}-seed-{seed}.{kind}")
             with closing(write_frames(images, file, FPS, comment)) as counts:
@@ -246,11 +276,12 @@ class Endpoints:
         yield playing(kept), gr.DownloadButton(value=kept, interactive=True)
 
     @one_sentence()
-    def grid(self, captions: str, seed: int, count: int, model: str = "") -> str:
+    def grid(self, captions: str, seed: int, count: int, model: str = "", size: int = 0) -> str:
         """A labelled PNG with a row for each caption and a column for each seed."""
         synth, rows, seeds = self.model(model), lines(captions), consecutive_seeds(seed, count)
-        images = [image for caption in rows for image in synth.generate(caption, seeds)]
-        grid = labelled_grid(images, rows, [f"seed {s}" for s in seeds])
+        pixels = side(synth, size)
+        images = [image for caption in rows for image in synth.generate(caption, seeds, pixels)]
+        grid = labelled_grid(images, rows, [f"seed {s}" for s in seeds], max(1, GRID_SIDE // pixels))
         grid.info["parameters"] = parameters_text(
             "\n".join(rows), None, grid.size, synth.name, seeds=f"{seeds[0]} to {seeds[-1]}"
         )
@@ -264,8 +295,9 @@ class Endpoints:
         return [(keep(image, f"{slug(caption)}-{variant}-seed-{s}"), f"seed {s}") for image, s in zip(images, seeds)]
 
     @one_sentence()
-    def open_link(self, search: str) -> tuple[str, int, bool, str, Pictures]:
-        """Caption, seed, model and pictures that a link asks for; nothing changes where it asks for none.
+    def open_link(self, search: str) -> tuple:
+        """Caption, seed, model, size if there is a choice, and pictures that a link asks for; nothing changes where it
+        asks for none.
 
         A model that is no longer here is stood in for by the page's own.
         """
@@ -282,10 +314,13 @@ class Endpoints:
         else:
             warn("The link's model is no longer here; this page's own drew these pictures.")
             model = self.synth.name
-        return caption, number, False, model, self.generate(caption, number, FIRST_COUNT, model)
+        size = whole_in(asked.get("size", ""))
+        size = size if size in self.synth.sizes else self.synth.sizes[-1]
+        pictures = self.generate(caption, number, FIRST_COUNT, model, size)
+        return caption, number, False, model, *[size] * bool(self.sizes), pictures
 
-    def reuse(self, pictures: Pictures, event: gr.SelectData) -> tuple[str, int, bool, str]:
-        """Caption, seed and model of the picture clicked, as its file tells them; the seed then stays."""
+    def reuse(self, pictures: Pictures, event: gr.SelectData) -> tuple:
+        """Caption, seed, model and size of the picture clicked, as its file tells them; the seed then stays."""
         try:
             with Image.open(clicked(pictures, event)) as image:
                 found = read_parameters(image)
@@ -296,19 +331,26 @@ class Endpoints:
         return self.settings_of(found)
 
     @one_sentence()
-    def restore(self, file: str) -> tuple[str, int, bool, str]:
-        """Caption, seed and model of a picture from here, as its text tells them; the seed then stays."""
+    def restore(self, file: str) -> tuple:
+        """Caption, seed, model and size of a picture from here, as its text tells them; the seed then stays."""
         found = read_parameters(decode(file))
         if found is None:
             raise ValueError("This picture does not tell its caption and seed; drop a PNG that was downloaded here.")
         return self.settings_of(found)
 
-    def settings_of(self, found: Parameters) -> tuple[str, int, bool, str | dict]:
-        """What draws a picture again; where its model is not here, the choice stays as it is, with a word."""
+    def settings_of(self, found: Parameters) -> tuple:
+        """What draws a picture again, its size if there is a choice; where its model is not here, the choice stays as
+        it is, with a word."""
         model = found.model if found.model in self.shelf.bundled else self.shelf.pulled(found.model)
         if model is None:
             warn(f"{found.model}, which drew this picture, is not here; the model chosen above draws another one.")
-        return found.caption, found.seed, False, model or gr.skip()
+        size = [found.size if found.size in self.synth.sizes else gr.skip()] * bool(self.sizes)
+        return found.caption, found.seed, False, model or gr.skip(), *size
+
+
+def side(synth: Synthesizer, size: object) -> int:
+    """Pixels of the largest pictures that a model paints up to what is asked for; of its smallest, if none is."""
+    return max((own for own in synth.sizes if own <= (whole_number(size) or 0)), default=synth.sizes[0])
 
 
 def keep(image: Image.Image, name: str) -> str:

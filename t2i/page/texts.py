@@ -1,4 +1,4 @@
-"""What the page says. {thing}, {Things} and {size} are those of its model."""
+"""What the page says. {thing}, {Things} and {sizes} are those of its model."""
 
 EXAMPLES = (
     "this flower has pink petals and a yellow center",
@@ -18,10 +18,11 @@ LEARNT_FROM = {
 }
 
 HEADER = """# {Things} from a sentence
-Describe a {thing} in English and a small neural network paints it, {size} by {size} pixels, after
+Describe a {thing} in English and a small neural network paints it, {sizes} pixels, after
 [Reed et al. 2016](https://arxiv.org/abs/1605.05396). The sentence says what to paint, the seed decides all the rest:
 the same two give the same picture again."""
 PICKER = "Who paints on all tabs but Compare"
+SIZE = "Compare and Explain stay small"
 ANY_MODEL = ". Or type owner/repo of another one on the Hugging Face Hub, with @revision if you like"
 
 HINT = "Click a picture to see it large, to download it, and to put its caption and seed into the boxes."

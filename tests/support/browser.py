@@ -24,11 +24,13 @@ PATIENCE = 120_000  # ms, on a busy machine
 
 def open_tab(page: Page, name: str) -> None:
     """Choose a tab, in the menu where there is no room for all."""
-    tab = page.get_by_role("tab", name=name, exact=True)
-    if tab.count() and tab.first.is_visible():
+    tab = page.get_by_role("tab", name=name, exact=True).filter(visible=True)
+    menu = page.locator(".overflow-menu > button").filter(visible=True)
+    expect(tab.or_(menu).first).to_be_visible()
+    if tab.count():
         tab.first.click()
     else:
-        page.locator(".overflow-menu > button").click()
+        menu.click()
         page.locator(".overflow-dropdown").get_by_text(name, exact=True).click()
     expect(page.get_by_role("tab", name=name, exact=True).first).to_have_attribute("aria-selected", "true")
 
