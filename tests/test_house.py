@@ -12,8 +12,8 @@ from training.hub.demo import PYTHON
 ROOT = Path(__file__).resolve().parent.parent
 FLOORS = ("run", "data", "text gans", "measure", "hub", "options")  # of training/; above them the commands
 COMMANDS = {
-    "text_encoder", "gan", "style", "match", "skip_thoughts", "second_stage", "convert", "expand", "evaluate", "disentangle",
-    "benchmark", "timelapse", "release", "publish",
+    "text_encoder", "gan", "style", "match", "skip_thoughts", "second_stage", "convert", "expand", "evaluate",
+    "disentangle", "benchmark", "timelapse", "release", "publish",
 }  # fmt: skip
 
 
