@@ -263,3 +263,13 @@ def test_a_device_that_is_there_is_used():
     with pytest.raises(ValueError, match="--device is 'quantum'"):
         check_device("quantum")
     assert disk.lacks_space(None) is False
+
+
+def test_a_folder_that_goes_while_states_are_looked_for_has_none(tmp_path, monkeypatch):
+    """Another process tries whether it can be made."""
+
+    def gone(*_):
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(tmp_path))
+
+    monkeypatch.setattr(Path, "glob", gone)
+    assert state_files(tmp_path) == []

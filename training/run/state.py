@@ -124,7 +124,9 @@ def is_whole(file: Path) -> bool:
 
 def state_files(folder: Path) -> list[Path]:
     """Oldest first, ordered by their number of images."""
-    return sorted(folder.glob("state-*.pt"), key=_images)
+    with suppress(FileNotFoundError):  # gone while it was looked at: another process tries whether it can be made
+        return sorted(folder.glob("state-*.pt"), key=_images)
+    return []
 
 
 def newest_images(folder: Path) -> int:
