@@ -233,7 +233,7 @@ def interpolate_tab(endpoints: Endpoints, painter: list[gr.Component], repaint: 
                 amount = gr.Slider(0, 1, 0, step=0.01, label="From the first caption to the second")
                 noise_amount = gr.Slider(0, 1, 0, step=0.01, label="From the first seed to the second")
                 refusal = gr.Markdown("", elem_classes="refusal")
-                rest = gr.Number(visible="hidden")  # when it was last moved
+                rest = [gr.Number(visible="hidden") for _ in painter[1:]]  # when it was last moved, where sizes differ
         with gr.Row():
             walk = gr.Radio(WALKS, value="sentences", label="Walk along", scale=5)
             steps = gr.Slider(MIN_STEPS, MAX_STEPS, FIRST_STEPS, step=1, precision=0, label="Steps", scale=3)
@@ -263,9 +263,9 @@ def interpolate_tab(endpoints: Endpoints, painter: list[gr.Component], repaint: 
     at_rest = moved | {"inputs": [*moved["inputs"], *painter[1:]]}
     for event in repaint:
         event(api_visibility="private", **at_rest)
-    if painter[1:]:  # while it is moved the picture is small; then it is painted large
-        gr.on(changes, None, None, rest, js=browser.AT_REST, trigger_mode="multiple", **IN_BROWSER)
-        rest.change(api_visibility="private", **at_rest)
+    for moment in rest:  # while it is moved the picture is small; then it is painted large
+        gr.on(changes, None, None, moment, js=browser.AT_REST, trigger_mode="multiple", **IN_BROWSER)
+        moment.change(api_visibility="private", **at_rest)
     reset.click(None, None, [amount, noise_amount], js=browser.RESET, **IN_BROWSER)
     swap.click(None, [caption_a, caption_b, amount], [caption_a, caption_b, amount], js=browser.SWAP, **IN_BROWSER)
     gr.on(
