@@ -8,6 +8,8 @@ Zero-shot: captions and photographs of classes that training never saw.
   the text encoder's phi and the image side that it was trained with.
 - Diversity: cosine distance between the pictures of one caption, beside photographs of one class.
 - Nearest: cosine distance to the nearest training photograph, beside that of real unseen photographs.
+With --size 256, of a model with a second stage, also its pictures of that side: FID and KID beside enlargements of the
+small pictures, their power at all frequencies, and how far, made small, they are from the small ones.
 """
 
 import argparse
@@ -30,6 +32,7 @@ from training.data import DATASETS, CaptionedImages, load_data
 from training.measure.colour import colour_fidelity
 from training.measure.distances import distances, distribution, group_distance, inception_score, nearest
 from training.measure.drawing import draw_pixels, encode_captions, random_captions
+from training.measure.large import measure_large, save_spectrum
 from training.measure.metrics import Captions, r_precision
 from training.measure.report import figures_table
 from training.measure.spaces import SPACES, FeatureSpace, load_space
@@ -54,9 +57,10 @@ class Plan:
     image_side: str | None = None
     nearest: Path | None = None
 
-    def command(self, data: str, model: str | None) -> str:
+    def command(self, data: str, model: str | None, size: int | None = None) -> str:
         """The command that measures so, without the paths of this machine."""
         flags = {"model": model, "data": data, "root": None if data == "synthetic" else "DIR", "split": self.split}
+        flags |= {"size": size and str(size)}
         flags |= {"features": " ".join(map(named, self.features)), "image-side": self.image_side}
         given = (f"--{name} {named(value)}" for name, value in flags.items() if value)
         return " ".join(["python -m training.evaluate", *given])
@@ -157,16 +161,20 @@ def why_not_embedded(side: FeatureSpace | None, data: CaptionedImages, text_size
 
 
 def evaluate(
-    synthesizer: Synthesizer, data: CaptionedImages, plan: Plan, device: str = "cpu", model: str | None = None
-) -> dict[str, Any]:
-    """All figures, ready for JSON; those on features only where `plan` names some. `model` is for the command."""
+    synthesizer: Synthesizer, data: CaptionedImages, plan: Plan, device: str = "cpu", model: str | None = None,
+    large: CaptionedImages | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """All figures, ready for JSON; those on features only where `plan` names some. `model` is for the command.
+
+    `large` is the same data at the side of the second stage's pictures: these are measured, too.
+    """
     seen, unseen = trained_split(synthesizer, data, plan.split), data.unseen(plan.split)
     spaces = {source: load_space(source, device) for source in plan.features}
     source = plan.image_side or next(iter(spaces), None)
     side = (spaces.get(source) or load_space(source, device)) if source else None
     config = synthesizer.config.model
     figures = {
-        "command": plan.command(data.given_as, model),
+        "command": plan.command(data.given_as, model, large and large.images.shape[1]),
         "model": synthesizer.name,
         "data": data.name,
         "split": plan.split,
@@ -177,8 +185,9 @@ def evaluate(
         "seeds": seed_change(synthesizer, unseen),
         "r_precision": None,
         "r_precision_missing": why_not_embedded(side, unseen, config.text_size),
+        "large": None,
     }
-    if side is None:
+    if side is None and large is None:
         return figures
     captions, training = Captions.of(unseen, CAPTIONS_PER_PHOTOGRAPH), data.split(seen).images
     phi = encode_captions(synthesizer, captions.texts)
@@ -197,6 +206,10 @@ def evaluate(
             figures["r_precision"] = agreement(side, phi, captions, drawn, real)
         except ValueError:
             figures["r_precision_missing"] = "too few photographs and classes whose captions differ"
+    if large is not None:
+        rows = np.random.default_rng(0).permutation(large.rows(seen))[: len(phi)]
+        photographs = large.unseen(plan.split).images, large.images[np.sort(rows)]
+        figures["large"] = measure_large(synthesizer, *photographs, list(spaces.values()), phi, pictures)
     return figures
 
 
@@ -220,6 +233,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--image-side", help="that of the text encoder, for R-precision (default: the first of --features)"
     )
+    parser.add_argument("--size", type=int, help="side of a second stage's pictures, to measure them, too")
+    parser.add_argument(
+        "--spectrum", type=given_path, help="PNG to write: power at all frequencies, of pictures of --size"
+    )
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--out", type=given_path, help="JSON file to write")
     parser.add_argument("--table", type=given_path, help="Markdown file to write (default: print the table)")
@@ -233,10 +250,19 @@ def main(arguments: list[str] | None = None) -> None:
     if plan.nearest and (plan.nearest.parent / CONFIG).exists():
         raise ValueError(f"{plan.nearest.parent} is a snapshot, which is published; write --nearest elsewhere.")
     check_device(options.device)
-    check_file(options.out, options.table, options.nearest)
+    check_file(options.out, options.table, options.nearest, options.spectrum)
     synthesizer = Synthesizer.from_pretrained(options.model, device=options.device)
-    data = load_data(options.data, options.root, synthesizer.config.model.image_size)
-    figures = evaluate(synthesizer, data, plan, options.device, options.model)
+    own, *larger = synthesizer.sizes
+    if options.size not in (None, own, *larger):
+        sizes = " or ".join(map(str, synthesizer.sizes))
+        raise ValueError(f"--size is {options.size}; {synthesizer.name} draws {sizes} pixels.")
+    if options.spectrum and options.size not in larger:
+        raise ValueError("A spectrum is one of a second stage's pictures; give their --size, too.")
+    data = load_data(options.data, options.root, own)
+    large = load_data(options.data, options.root, options.size) if options.size in larger else None
+    figures = evaluate(synthesizer, data, plan, options.device, options.model, large)
+    if options.spectrum:
+        save_spectrum(options.spectrum, figures["large"])
     if options.out:
         write_json(options.out, figures)
     if options.table:

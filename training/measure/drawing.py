@@ -21,12 +21,14 @@ def encode_captions(synthesizer: Synthesizer, captions: Sequence[str]) -> Tensor
     return torch.cat([synthesizer.encode_text(c) for c in tqdm(captions, desc="reading", disable=None)])
 
 
-def draw_pixels(synthesizer: Synthesizer, phi: Tensor, seeds: Sequence[int]) -> np.ndarray:
-    """uint8 (N, S, S, 3): one picture for each embedding and seed."""
-    steps = tqdm(zip(phi, seeds), total=len(phi), desc="drawing", unit="image", disable=None)
-    return np.stack(
-        [np.asarray(synthesizer.generate_from(synthesizer.noise(seed)[None], row[None])[0]) for row, seed in steps]
-    )
+def draw_pixels(synthesizer: Synthesizer, phi: Tensor, seeds: Sequence[int], size: int | None = None) -> np.ndarray:
+    """uint8 (N, S, S, 3): one picture for each embedding and seed, of `size` pixels, or G's own."""
+    side = size or synthesizer.config.model.image_size
+    images = np.empty((len(phi), side, side, 3), np.uint8)
+    steps = zip(images, phi, seeds)
+    for image, row, seed in tqdm(steps, total=len(phi), desc="drawing", unit="image", disable=None):
+        image[:] = synthesizer.generate_from(synthesizer.noise(seed)[None], row[None], size)[0]
+    return images
 
 
 def random_captions(data: CaptionedImages, count: int) -> list[str]:

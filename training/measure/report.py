@@ -43,6 +43,8 @@ def rows(figures: dict[str, Any]) -> Iterator[Row]:
     for part in figures["spaces"]:
         yield from feature_rows(part)
     yield from agreement_rows(figures)
+    if figures.get("large"):
+        yield from large_rows(figures["large"])
 
 
 def feature_rows(figures: dict[str, Any]) -> Iterator[Row]:
@@ -88,6 +90,28 @@ def agreement_rows(figures: dict[str, Any]) -> Iterator[Row]:
             n = f"{part['n']:,} of {part['n_photographs']:,}"
             value = f"{result['rate']:.1%} ± {result['error']:.1%} (chance {result['chance']:.1%})"
             yield Row(label, value, n, part["image_side"])
+
+
+def large_rows(figures: dict[str, Any]) -> Iterator[Row]:
+    """FID and KID of large pictures beside enlarged ones, their frequencies, and their distance to the small ones."""
+    size, n = str(figures["resolution"]), f"{figures['n']:,}"
+    names = {
+        "drawn": "painted pictures", "bicubic": "small ones enlarged (bicubic)",
+        "lanczos": "small ones enlarged (Lanczos)", "training_photographs": "training photographs",
+    }  # fmt: skip
+    for space in figures["spaces"]:
+        for key, name in names.items():
+            part = space[key]
+            pairs = f"{part['n']:,} against {part['n_photographs']:,}"
+            yield Row(f"FID of {name}", f"{part['fid']:.1f}", pairs, space["name"], size)
+            yield Row(f"KID x 1000 of {name}", f"{part['kid_x1000']:.1f}", pairs, space["name"], size)
+    pairs = f"{n} against {figures['n_photographs']:,}"
+    for key, part in figures["power"].items():
+        value = f"{part['least']:.2f} to {part['greatest']:.2f}"
+        label = f"Share of photographs' power, 0.1 to 0.4 cycles a pixel, of {names[key]}"
+        yield Row(label, value, pairs, pixels=size)
+    label = "Large pictures made small against the small ones, of 255"
+    yield Row(label, f"{figures['reduced_difference']:.1f}", n, pixels=size)
 
 
 def with_error(part: dict[str, float], key: str) -> str:
