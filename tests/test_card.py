@@ -11,7 +11,7 @@ from t2i.config import SkipThoughtConfig, SnapshotConfig
 from t2i.snapshot import read_config
 from training.data.sources import SOURCES
 from training.gans.presets import PRESETS, GanConfig
-from training.hub.card import EVALUATION, read_facts, write_card
+from training.hub.card import EVALUATION, LARGE_SAMPLES, read_facts, write_card
 from training.hub.markdown import WIDTH
 
 WEIGHTS = ROOT / "weights"
@@ -92,6 +92,14 @@ def test_a_residual_generator_and_a_judge_are_told():
     )
     plain = SnapshotConfig("a", training=asdict(GanConfig()) | {"precision": "fp32"})
     assert "residual" not in write_card(plain, {}) and "judges" not in write_card(plain, {})
+
+
+def test_a_model_of_two_sizes_tells_and_shows_both():
+    shown = write_card(SnapshotConfig("a", examples=EXAMPLES), {}, "us/flowers", EXAMPLES, (64, 256))
+    assert "which a second stage" in shown and "size=256)[0]" in shown and " --size 256 -o" in shown
+    assert shown.index(LARGE_SAMPLES) < shown.index("(samples.png)") and "what 256x256 show beyond it" in shown
+    alone = write_card(SnapshotConfig("a", examples=EXAMPLES), {}, "us/flowers", EXAMPLES, (64,))
+    assert "256" not in alone and LARGE_SAMPLES not in alone
 
 
 def test_paragraphs_are_wrapped():

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,6 @@ from t2i import Synthesizer
 from t2i.networks.second_stage import SecondStage
 from t2i.snapshot import SECOND_STAGE
 from training import evaluate
-from training.data import load_data
 from training.measure.large import in_band, measure_large, radial_power, resized
 from training.measure.spaces import load_space
 
@@ -80,9 +80,9 @@ def test_what_a_second_stage_adds_shows_in_its_figures_alone(measured):
     assert spaces[0]["drawn"] != spaces[1]["drawn"]
 
 
-def test_the_command_measures_both_sizes(large_snapshot, tmp_path, monkeypatch):
-    loaded = {side: load_data("synthetic", None, side).thin(40) for side in (64, 256)}
-    monkeypatch.setattr(evaluate, "load_data", lambda name, root, side: loaded[side])
+def test_the_command_measures_both_sizes(large_snapshot, synthetic, tmp_path, monkeypatch):
+    few = synthetic.thin(40)
+    monkeypatch.setattr(evaluate, "load_data", lambda name, root, side: replace(few, images=resized(few.images, side)))
     files = {flag: tmp_path / f"measured.{flag}" for flag in ("out", "table", "spectrum")}
     outputs = [part for flag, file in files.items() for part in (f"--{flag}", str(file))]
     model = ["--model", str(large_snapshot), "--data", "synthetic", "--features", "pixels", "--device", "cpu"]

@@ -263,6 +263,14 @@ def test_the_pictures_and_figures_of_a_release_are_taken(hub):
     assert {"fid", "kid", "colour-fidelity", "diversity", "r-precision"} <= found
 
 
+def test_a_model_of_two_sizes_goes_with_large_pictures(large_snapshot):
+    files = publish.model_files(large_snapshot, publish.load_and_draw(large_snapshot), REPO)
+    assert files["second_stage.safetensors"] == large_snapshot / "second_stage.safetensors"
+    with Image.open(BytesIO(files["samples-large.webp"])) as samples:
+        assert samples.format == "WEBP" and samples.width == 8 * 258 - 2
+    assert b"](samples-large.webp)" in files["README.md"] and "samples-large.webp" in publish.OWNED
+
+
 @pytest.mark.parametrize("name", ["flowers", "us/a/b", "us/-flowers", "us/flo wers", "us/a..b", ""])
 def test_a_name_that_is_none_is_told(hub, run, name):
     assert "is no repository name; write owner/name" in refused(run, name)

@@ -1,22 +1,30 @@
 """A release that fits minutes: one budget, what it leaves to bring home, and going on from that."""
 
+import json
+import shutil
 import time
+from dataclasses import replace
 
 import pytest
 import torch
+from huggingface_hub import ModelCard
 from PIL import Image
 
 from t2i import Synthesizer
 from t2i.config import ModelConfig, SnapshotConfig, TextEncoderConfig
 from t2i.networks.text import CharCnnRnn
+from t2i.snapshot import SECOND_STAGE
 from training import release
-from training.data import load_data
+from training.data import load_data, side_of_squares
+from training.evaluate import Plan
 from training.gans.presets import PRESETS
-from training.hub.card import write_card
+from training.hub.card import CARD, EVALUATION, LARGE_SAMPLES, SPECTRUM, write_card
 from training.hub.companions import style_section
 from training.match import PRESETS as MATCH
+from training.measure.large import resized
 from training.run import parts as parts_of_files
 from training.run.state import state_files
+from training.second_stage import why_not_large
 from training.style import PRESETS as STYLE
 from training.text_encoder import PRESETS as TEXT
 
@@ -82,11 +90,45 @@ def test_what_data_is_too_small_for_is_known_and_told_before_training(arguments,
         (tmp_path / f"{k}.txt").write_text(f"a {'red' if k % 2 else 'blue'} rose\n")
     job, _ = release.parse(arguments)
     assert not any(release.left_out(job, synthetic).values())
+    job = replace(job, data="folder", root=tmp_path)
     told = release.left_out(job, load_data("folder", tmp_path, 64))
     assert told["verification"].startswith("Backgrounds are not verified: 2 photographs")
     assert told["skip_thoughts"].startswith("Skip-thoughts are left out: no training image has three captions")
     release.main(["--preset=smoke", "--data=folder", f"--root={tmp_path}", "-o", str(tmp_path / "w"), "--dry-run"])
-    assert capsys.readouterr().out.splitlines()[-2:] == list(told.values())
+    assert told["second_stage"].startswith("The second stage is left out: the photographs have 80 pixels")
+    assert capsys.readouterr().out.splitlines()[-3:] == list(told.values())
+
+
+def test_photographs_smaller_than_large_pictures_teach_no_second_stage(tmp_path):
+    for k, side in enumerate((200, 255, 300)):
+        Image.effect_noise((side + 44, side), 90).convert("RGB").save(tmp_path / f"{k}.png")
+        (tmp_path / f"{k}.txt").write_text("a red rose\n")
+    assert (side_of_squares("folder", tmp_path), side_of_squares("synthetic", None)) == (255, None)
+    assert not why_not_large(256, 256) and not why_not_large(256, None)
+    assert why_not_large(256, 255).endswith("the photographs have 255 pixels, its pictures would have 256.")
+
+
+def test_a_second_stage_is_trained_for_the_snapshot_shown_and_measured(
+    arguments, synthetic, full_snapshot, tmp_path, monkeypatch
+):
+    few = synthetic.thin(40)
+    monkeypatch.setattr(release, "load_data", lambda name, root, side: replace(few, images=resized(few.images, side)))
+    job, _ = release.parse([*arguments, "--max-minutes=100"])
+    job = replace(job, missing={"second_stage": "Too small."}, plan=Plan(features=("pixels",)))
+    shutil.copytree(full_snapshot, job.staged)
+    assert release.second_stage(job) == {} and not (job.staged / SECOND_STAGE).exists()
+    job = replace(job, missing={"second_stage": ""})
+    figures = release.second_stage(job)
+    assert figures["images"] == 16 and (job.staged / SECOND_STAGE).exists()
+    release.describe(job, {"gan": {"images_seen": 16, "epochs": 1}, "second_stage": figures})
+    facts, card = json.loads((job.staged / EVALUATION).read_text()), (job.staged / CARD).read_text()
+    assert facts["evaluation"]["large"]["resolution"] == 256 and "## Second stage" in card
+    assert f"]({LARGE_SAMPLES})" in card and f"]({SPECTRUM})" in card and "| 256 |" in card
+    with Image.open(job.staged / LARGE_SAMPLES) as samples, Image.open(job.staged / SPECTRUM) as spectrum:
+        assert samples.width == 8 * 258 - 2 and (samples.height + 2) % 258 == 0
+        assert spectrum.format == "PNG"
+    found = ModelCard(card).data.eval_results
+    assert any("test split, 256 pixels" in result.metric_name for result in found)
 
 
 def test_the_card_says_what_was_left_out():

@@ -10,20 +10,21 @@ from io import BytesIO
 from pathlib import Path
 
 from huggingface_hub.utils import filter_repo_objects
+from PIL import Image
 
 from t2i.config import SnapshotConfig
 from t2i.hub import FILES, given_path
 from t2i.networks.text import is_readable
 from t2i.snapshot import GENERATOR
 from t2i.synthesizer import Synthesizer
-from training.hub.card import CARD, EVALUATION, SAMPLES, read_facts, write_card
+from training.hub.card import CARD, EVALUATION, LARGE_SAMPLES, SAMPLES, SPECTRUM, read_facts, write_card
 from training.hub.demo import space_files
 from training.hub.upload import Publication, check_name, check_token, is_private, send
-from training.measure.drawing import SAMPLE_SEEDS, draw_samples
+from training.measure.drawing import LARGE_QUALITY, SAMPLE_SEEDS, draw_large_samples, draw_samples
 from training.options import run_script
 
 NEVER = ("*.pt", "*.tmp", ".*", "*/.*")  # states, what a write left half done, hidden files
-OWNED = (*FILES, CARD, SAMPLES, EVALUATION)
+OWNED = (*FILES, CARD, SAMPLES, LARGE_SAMPLES, SPECTRUM, EVALUATION)
 UNKNOWN = "COMMIT"  # in a plan
 
 
@@ -53,16 +54,25 @@ def model_files(folder: Path, synthesizer: Synthesizer, repo: str) -> dict[str, 
     """All that the model's repository is to hold: weights, figures, sample pictures and the card of them."""
     facts, files = read_facts(folder), weights_of(folder)
     captions = facts.get("captions") or list(synthesizer.examples[:SAMPLE_SEEDS])
-    if (folder / EVALUATION).exists():
-        files[EVALUATION] = folder / EVALUATION
-    if (folder / SAMPLES).exists():
-        files[SAMPLES], captions = folder / SAMPLES, facts.get("captions", [])
+    files |= {
+        name: folder / name for name in (EVALUATION, SAMPLES, LARGE_SAMPLES, SPECTRUM) if (folder / name).exists()
+    }
+    if SAMPLES in files:
+        captions = facts.get("captions", [])
     elif captions:
-        stream = BytesIO()
-        draw_samples(synthesizer, captions).save(stream, "png")
-        files[SAMPLES] = stream.getvalue()
-    card = write_card(synthesizer.config, facts, repo, captions if SAMPLES in files else None)
+        files[SAMPLES] = in_memory(draw_samples(synthesizer, captions), "png")
+    if captions and len(synthesizer.sizes) > 1 and LARGE_SAMPLES not in files:
+        files[LARGE_SAMPLES] = in_memory(draw_large_samples(synthesizer, captions), "webp", quality=LARGE_QUALITY)
+    shown = captions if SAMPLES in files else None
+    card = write_card(synthesizer.config, facts, repo, shown, synthesizer.sizes)
     return {CARD: card.encode(), **files}
+
+
+def in_memory(image: Image.Image, format: str, **options: int) -> bytes:
+    """A file's contents."""
+    stream = BytesIO()
+    image.save(stream, format, **options)
+    return stream.getvalue()
 
 
 def demo_of(

@@ -1,8 +1,8 @@
 """From data to bundled weights: python -m training.release --preset cpu --data oxford102 --root DIR -o weights
 
-Trains the text encoder, the GAN, its style encoder, its D to match captions, and for comparison the
-four variants at a smaller preset and the skip-thought system; exports, measures, writes the model
-card. The same command goes on where it stopped; finished stages are not repeated.
+Trains the text encoder, the GAN, its second stage, its style encoder, its D to match captions, and for comparison the
+four variants at a smaller preset and the skip-thought system; exports, measures, writes the model card. The same
+command goes on where it stopped; finished stages are not repeated.
 
 `--max-minutes` is one budget: stages follow one another, in the order of what a visitor sees first, until it is used
 up. Then RUN holds what travels home: the snapshot as it is, of an unfinished GAN, too, and each stage's newest state
@@ -11,7 +11,7 @@ in parts of at most 16 MiB, which the same command joins.
 
 import argparse
 import time
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +19,12 @@ import torch
 
 from t2i.config import REED
 from t2i.hub import given_path
+from t2i.networks.second_stage import SCALE
 from t2i.snapshot import (
     CONFIG,
     DISCRIMINATOR,
     GENERATOR,
+    SECOND_STAGE,
     STYLE_ENCODER,
     TEXT_ENCODER,
     VARIANTS_FOLDER,
@@ -31,17 +33,18 @@ from t2i.snapshot import (
     read_config,
 )  # fmt: skip
 from t2i.synthesizer import Synthesizer
-from training.data import DATASETS, CaptionedImages, load_data
+from training.data import DATASETS, CaptionedImages, load_data, side_of_squares
 from training.disentangle import encode, verify, why_not_verified
 from training.evaluate import Plan, evaluate
 from training.gan import dry_run_gan, export_gan, grid_captions, train_gan
 from training.gans.adversarial import GanTrainer
 from training.gans.presets import PRESETS, GanConfig
-from training.hub.card import CARD, EVALUATION, SAMPLES, write_card
+from training.hub.card import CARD, EVALUATION, LARGE_SAMPLES, SAMPLES, SPECTRUM, write_card
 from training.match import PRESETS as MATCH_PRESETS
 from training.match import MatchConfig, train_match
 from training.measure.colour import colour_fidelity
-from training.measure.drawing import draw_samples
+from training.measure.drawing import LARGE_QUALITY, draw_large_samples, draw_samples
+from training.measure.large import save_spectrum
 from training.measure.spaces import SPACES, load_space
 from training.options import check_device, run_script
 from training.run.disk import check_folder
@@ -49,6 +52,8 @@ from training.run.export import install
 from training.run.parts import pack_states, unpack_states
 from training.run.precision import PRECISION_HELP
 from training.run.state import atomic, read_json, write_json, write_text
+from training.second_stage import PRESETS as SECOND_STAGE_PRESETS
+from training.second_stage import SecondStageConfig, train_second_stage, why_not_large
 from training.skip_thoughts import PRESETS as SKIP_PRESETS
 from training.skip_thoughts import (
     SkipThoughtTrainConfig,
@@ -84,6 +89,7 @@ class Release:
     skip_thoughts: SkipThoughtTrainConfig
     skip_gan: GanConfig
     match: MatchConfig
+    second_stage: SecondStageConfig
     data: str
     root: Path | None
     run: Path
@@ -132,6 +138,7 @@ def left_out(job: Release, data: CaptionedImages) -> dict[str, str]:
     return {
         "verification": why_not_verified(data.unseen("test")),
         "skip_thoughts": why_not_trained(*documents_of(data, job.skip_thoughts.split)),
+        "second_stage": why_not_large(SCALE * job.gan.image_size, side_of_squares(job.data, job.root)),
     }
 
 
@@ -160,6 +167,19 @@ def train_and_export(job: Release, encoder: TextEncoder, config: GanConfig, run:
     trainer = train_gan(data, encoder, config, run, job.device, job.minutes_left())
     export_gan(run / "snapshot", trainer, encoder, data, run)
     return trainer
+
+
+def second_stage(job: Release) -> Figures | None:
+    """Train the snapshot's second stage, and put it there; no figures where the photographs are too small."""
+    if job.missing["second_stage"]:
+        return {}
+    side, run = SCALE * read_config(job.staged).model.image_size, job.run / "second_stage"
+    load_size = min(side + side // 16, side_of_squares(job.data, job.root) or 2 * side)
+    config, data = replace(job.second_stage, load_size=load_size), load_data(job.data, job.root, load_size)
+    if not train_second_stage(data, job.staged, config, run, job.device, job.minutes_left()):
+        return None
+    install(run / SECOND_STAGE, job.staged)
+    return read_json(run / "metrics.json")
 
 
 def style_stage(job: Release) -> Figures | None:
@@ -243,6 +263,7 @@ def skip_stage(job: Release) -> Figures | None:
 STAGES = {  # in the order of what a visitor sees first
     "text_encoder": text_stage,
     "gan": main_stage,
+    "second_stage": second_stage,
     "style": style_stage,
     "match": match_stage,
     "variants": compare_stage,
@@ -253,7 +274,9 @@ STAGES = {  # in the order of what a visitor sees first
 def describe(job: Release, made: dict[str, Figures]) -> None:
     """Measure the snapshot and put evaluation.json, samples.png and the card beside its weights."""
     synthesizer = Synthesizer.from_pretrained(job.staged, device=job.device)
-    data = load_data(job.data, job.root, synthesizer.config.model.image_size)
+    size, *larger = synthesizer.sizes
+    data = load_data(job.data, job.root, size)
+    large = load_data(job.data, job.root, larger[0]) if larger else None
     facts = {
         "data": data.name,
         **made.pop("gan"),
@@ -262,12 +285,16 @@ def describe(job: Release, made: dict[str, Figures]) -> None:
         **made,
         "left_out": [sentence for sentence in job.missing.values() if sentence],
         "command": job.command,
-        "evaluation": evaluate(synthesizer, data, job.plan, job.device),
+        "evaluation": evaluate(synthesizer, data, job.plan, job.device, large=large),
     }
     write_json(job.staged / EVALUATION, facts)
     with atomic(job.staged / SAMPLES) as temporary:
         draw_samples(synthesizer, facts["captions"]).save(temporary, "png")
-    card = write_card(read_config(job.staged), facts, samples=facts["captions"])
+    if larger:
+        save_spectrum(job.staged / SPECTRUM, facts["evaluation"]["large"])
+        with atomic(job.staged / LARGE_SAMPLES) as temporary:
+            draw_large_samples(synthesizer, facts["captions"]).save(temporary, "webp", quality=LARGE_QUALITY)
+    card = write_card(read_config(job.staged), facts, samples=facts["captions"], sizes=synthesizer.sizes)
     write_text(job.staged / CARD, card)
 
 
@@ -290,7 +317,10 @@ def parse(arguments: list[str] | None) -> tuple[Release, bool]:
         "--metric-features", nargs="+", default=[], metavar="SPACE",
         help=f"spaces of FID, KID, IS and distances: {SPACES}",
     )  # fmt: skip
-    parser.add_argument("--judge", help="frozen network of the GANs' second discriminator (default: the presets')")
+    parser.add_argument(
+        "--judge",
+        help="frozen network of the GANs' second discriminator, and the second stage's (default: the preset)",
+    )
     parser.add_argument("--precision", help=PRECISION_HELP)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument(
@@ -306,6 +336,7 @@ def parse(arguments: list[str] | None) -> tuple[Release, bool]:
     after = "smoke" if options.preset == "smoke" else "default"
     style = STYLE_PRESETS.get(options.preset, STYLE_PRESETS[after])
     match = MATCH_PRESETS.get(options.preset, MATCH_PRESETS[after])
+    second_stage = SECOND_STAGE_PRESETS.get(options.preset, SECOND_STAGE_PRESETS["cpu"])
     skip_thoughts = SKIP_PRESETS["smoke" if options.preset == "smoke" else "captions"]
     skip_gan = replace(compared, variant="skip-thought") if options.preset == "smoke" else PRESETS["skip-thought"]
     command = f"python -m training.release --preset {options.preset} --data {options.data} --root DIR -o weights"
@@ -321,7 +352,8 @@ def parse(arguments: list[str] | None) -> tuple[Release, bool]:
         gan = replace(gan, epochs=options.epochs)
         command += f" --epochs {options.epochs}"
     if options.judge is not None:
-        gan, compared, skip_gan = (replace(config, judge=options.judge) for config in (gan, compared, skip_gan))
+        judged = (gan, compared, skip_gan, second_stage)
+        gan, compared, skip_gan, second_stage = (replace(config, judge=options.judge) for config in judged)
         command += f" --judge {Path(options.judge).name}"
     if options.precision:
         command += f" --precision {options.precision}"
@@ -331,17 +363,17 @@ def parse(arguments: list[str] | None) -> tuple[Release, bool]:
     run = options.run or Path("runs") / f"release-{options.data}-{options.preset}"
     deadline = None if options.max_minutes is None else time.monotonic() + 60 * options.max_minutes
     job = Release(
-        text, gan, compared, style, STYLE_PRESETS[after], skip_thoughts, skip_gan, match,
-        options.data, options.root, run,
-        options.out, plan, options.device, command, deadline,
+        text, gan, compared, style, STYLE_PRESETS[after], skip_thoughts, skip_gan, match, second_stage,
+        options.data, options.root, run, options.out, plan, options.device, command, deadline,
     )  # fmt: skip
     return in_precision(job, options.precision) if options.precision else job, options.dry_run
 
 
 def in_precision(job: Release, precision: str) -> Release:
     """The job with all that it trains in this precision."""
-    stages = ("text", "gan", "compared", "style", "compared_style", "skip_thoughts", "skip_gan", "match")
-    return replace(job, **{name: replace(getattr(job, name), precision=precision) for name in stages})
+    configs = {item.name: getattr(job, item.name) for item in fields(job)}
+    changed = {k: replace(config, precision=precision) for k, config in configs.items() if hasattr(config, "precision")}
+    return replace(job, **changed)
 
 
 def main(arguments: list[str] | None = None) -> None:

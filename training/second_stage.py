@@ -70,6 +70,13 @@ class GridTrainer(SecondStageTrainer):
         return {f"{name}_held_out": float(torch.stack(values).mean()) for name, values in errors.items()}
 
 
+def why_not_large(side: int, photographs: int | None) -> str:
+    """Why photographs of so many pixels (None: of any) can't teach pictures of `side`; empty if they can."""
+    if photographs is None or photographs >= side:
+        return ""
+    return f"The second stage is left out: the photographs have {photographs} pixels, its pictures would have {side}."
+
+
 def enlarged(images: Tensor) -> Tensor:
     """Pictures (N, 3, S, S) four times as large by bicubic interpolation."""
     return F.interpolate(images, scale_factor=float(SCALE), mode="bicubic")

@@ -22,7 +22,7 @@ from training.data.cache import cache_folder, fingerprint, stored_array
 from training.data.captioned import CaptionedImages
 from training.data.contents import digest, files_key
 from training.data.listing import Layout, Listing
-from training.data.pixels import decode
+from training.data.pixels import decode, usual_side
 from training.data.synthetic import draw_synthetic
 from training.run.distributed import is_first
 
@@ -65,6 +65,14 @@ def load_data(name: str, root: str | Path | None, load_size: int, cache: Path | 
         class_names=listing.class_names,
         fingerprint=fingerprint([digest(listing, cache / f"{name}-{key}.digest"), *boxes]),
     )
+
+
+def side_of_squares(name: str, root: str | Path | None) -> int | None:
+    """The side that a set's photographs themselves have, cut to squares; None where they are drawn in any."""
+    if name == "synthetic":
+        return None
+    entries = list_data(name, root).entries
+    return packed.side_of_squares(entries[0].file) if name == "packed" else usual_side(entries)
 
 
 @functools.cache

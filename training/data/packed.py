@@ -169,6 +169,12 @@ def load_pack(listing: Listing, load_size: int, cache: Path) -> CaptionedImages:
     )
 
 
+def side_of_squares(file: Path) -> int:
+    """The side, in pixels, of what was packed."""
+    with reading(file):
+        return Pack.open(file).header["size"]
+
+
 def packed_features(file: Path) -> str | None:
     """Name of the file that the features in a pack are from; None if it has none."""
     with reading(file):

@@ -8,15 +8,22 @@ from typing import Any
 from t2i.config import SkipThoughtConfig, SnapshotConfig
 from t2i.networks.text import MAX_CHARACTERS
 from training.data.sources import SOURCES
-from training.hub.companions import match_section, skip_section, style_section
+from training.hub.companions import match_section, second_stage_section, skip_section, style_section
 from training.hub.markdown import items, section, wrap
 from training.hub.metadata import front_matter
 from training.measure.report import Row, figures_table, notes
 
 LENGTHS = ("until_image", "epochs", "tick_epochs", "precision_asked")  # of a run's history: no part of the recipe
 EVALUATION, SAMPLES, CARD = "evaluation.json", "samples.png", "README.md"
+LARGE_SAMPLES, SPECTRUM = "samples-large.webp", "spectrum.png"
 SEEDS = """Six seeds of one caption differ by {median:.0f} of 255 a pixel on average (median of {captions} test
 captions); of "{least_caption}" only by {least:.0f}."""
+SECOND_STAGE_OPENING = """, which a second stage (StackGAN's idea, arXiv 1612.03242) paints again at {0}x{0}."""
+LARGE_PART = """{picture}
+
+Seeds 0 to 3 of the captions below, not selected: each picture of {0} pixels beside what is painted from it at {1}.
+
+"""
 ENCODERS = {
     False: "its character CNN-RNN text encoder (arXiv 1605.05395)",
     True: "skip-thought vectors (Kiros et al. 2015, arXiv 1506.06726)",
@@ -42,45 +49,49 @@ def read_facts(folder: Path) -> dict[str, Any]:
 
 
 def write_card(
-    config: SnapshotConfig, facts: dict[str, Any], repo: str | None = None, samples: Sequence[str] | None = None
-) -> str:
+    config: SnapshotConfig, facts: dict[str, Any], repo: str | None = None, samples: Sequence[str] | None = None,
+    sizes: Sequence[int] = (),
+) -> str:  # fmt: skip
     """Markdown with the Hub's front matter; a section stands only where there are facts for it.
 
     `facts` may have `data`, `images_seen`, `epochs`, `captions` (unseen ones), `features` (image side of the
-    text encoder), `text_encoder`, `style`, `match`, `skip_thoughts`, `variants` (figures of their runs), `left_out`
-    (what the data was too small for, in sentences), `command`, and `evaluation` (the figures of
+    text encoder), `text_encoder`, `second_stage`, `style`, `match`, `skip_thoughts`, `variants` (figures of runs),
+    `left_out` (what the data was too small for, in sentences), `command`, and `evaluation` (the figures of
     training.evaluate). `samples` are the captions of samples.png from the top (None: there is no such picture), `repo`
-    is where the model is published.
+    is where the model is published, `sizes` are the sides of its pictures: two, if it has a second stage.
     """
     data = facts.get("data") or config.data
     parts = [
         front_matter(config, data, facts.get("evaluation")) + f"\n# {config.name}",
-        opening(config),
-        samples_part(samples, facts),
-        use_section(config, repo),
+        opening(config, sizes),
+        samples_part(samples, facts, sizes),
+        use_section(config, repo, sizes),
         training_section(config, facts, data),
         figures_section(facts),
+        second_stage_section(facts),
         style_section(facts),
         skip_section(facts),
         match_section(facts),
-        limits_section(config, facts, data),
+        limits_section(config, facts, data, sizes),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def opening(config: SnapshotConfig) -> str:
+def opening(config: SnapshotConfig, sizes: Sequence[int]) -> str:
     """What goes in and what comes out."""
     by_words, size = isinstance(config.text_encoder, SkipThoughtConfig), config.model.image_size
     system = config.title if by_words else f"{config.title} of Reed et al. 2016 (arXiv 1605.05396)"
     return wrap(
         f"{system} with {ENCODERS[by_words]}: a caption of up to {MAX_CHARACTERS} characters to a picture of "
-        f"{size}x{size} pixels."
+        f"{size}x{size} pixels" + (SECOND_STAGE_OPENING.format(sizes[-1]) if len(sizes) > 1 else ".")
     )
 
 
-def samples_part(samples: Sequence[str] | None, facts: dict[str, Any]) -> str:
-    """The picture and, where they are known, its captions."""
+def samples_part(samples: Sequence[str] | None, facts: dict[str, Any], sizes: Sequence[int]) -> str:
+    """The pictures and, where they are known, their captions."""
     picture = f"![samples]({SAMPLES})"
+    if samples and len(sizes) > 1:
+        picture = LARGE_PART.format(*sizes, picture=f"![large samples]({LARGE_SAMPLES})") + picture
     if not samples:
         return "" if samples is None else picture
     kind = "unseen captions" if list(samples) == facts.get("captions") else "captions"
@@ -89,19 +100,21 @@ def samples_part(samples: Sequence[str] | None, facts: dict[str, Any]) -> str:
     return f"{picture}\n\nSeeds 0 to 7 of {count} {kind}, not selected; from the top:\n\n{rows}"
 
 
-def use_section(config: SnapshotConfig, repo: str | None) -> str:
+def use_section(config: SnapshotConfig, repo: str | None, sizes: Sequence[int]) -> str:
     """How to draw with it, in Python and, of a published model, by command."""
     source = f'"{repo}"' if repo else ""
     caption = json.dumps(config.examples[0] if config.examples else "something red")
+    size = f", size={sizes[-1]}" if len(sizes) > 1 else ""
     code = [
         "```python",
         "from t2i import Synthesizer",
         "",
         f"synthesizer = Synthesizer.from_pretrained({source})" + ('  # revision="...": a commit or tag' * bool(repo)),
-        f'synthesizer.generate({caption}, seeds=7)[0].save("picture.png")',
+        f'synthesizer.generate({caption}, seeds=7{size})[0].save("picture.png")',
         "```",
     ]
-    command = f"```bash\nt2i {caption} --model {repo} -o picture.png\nT2I_WEIGHTS={repo} python app.py\n```"
+    flag = f" --size {sizes[-1]}" if size else ""
+    command = f"```bash\nt2i {caption} --model {repo}{flag} -o picture.png\nT2I_WEIGHTS={repo} python app.py\n```"
     return section("Use", "\n".join(code), command if repo else "")
 
 
@@ -129,14 +142,15 @@ def figures_section(facts: dict[str, Any]) -> str:
     return section("Figures", about, figures_table(figures, encoder_rows(facts)), wrap(notes(figures)))
 
 
-def limits_section(config: SnapshotConfig, facts: dict[str, Any], data: str | None) -> str:
+def limits_section(config: SnapshotConfig, facts: dict[str, Any], data: str | None, sizes: Sequence[int]) -> str:
     """What not to expect."""
     figures, size = facts.get("evaluation"), config.model.image_size
     subject = SOURCES[data].subject if data in SOURCES else "what it was trained on"
     lines = [
         f"It knows {subject}, in English. Other subjects give the same.",
         colour_limits(figures["colour"]) if figures else "",
-        f"{size}x{size} pixels; fine structure is soft.",
+        f"{size}x{size} pixels; fine structure is soft"
+        + (f", and what {sizes[-1]}x{sizes[-1]} show beyond it is made up." if len(sizes) > 1 else "."),
         SEEDS.format(**figures["seeds"]) if figures else "",
         *facts.get("left_out", ()),
     ]

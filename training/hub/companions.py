@@ -34,6 +34,14 @@ The vectors never met a picture: after a linear map onto the image features they
 {zero_shot_accuracy:.1%} top-1 and retrieve with AP@50 {ap_at_50:.1%}, the character encoder above with
 {text[zero_shot_accuracy]:.1%} and {text[ap_at_50]:.1%}."""
 
+SECOND_STAGE_NOTES = """The second stage was trained with G frozen: on {images:,} photographs that were made small, and
+on as many of G's pictures before discriminators of patches and of a frozen network's maps. Of {n} photographs of
+test classes that were made small, what it paints is {error:.1f} of 255 from the originals, bicubic interpolation
+{bicubic:.1f}."""
+SPECTRUM_PART = """![spectrum](spectrum.png)
+
+*Mean power at all frequencies: painted pictures, photographs, and the small pictures enlarged.*"""
+
 MATCH_NOTES = """The discriminator here is the GAN's, taught on with G frozen (`training.match`) to tell which caption a
 picture shows. Among {choices} captions of test classes it finds a photograph's own in {top1_photographs:.0%} of {n}
 cases and a drawn picture's own in {top1_drawn:.0%}; as the GAN left it, in {top1_photographs_before:.0%} and
@@ -63,6 +71,16 @@ def style_table(style: dict[str, Any], variants: dict[str, Any]) -> str:
         areas = (f"{row[k]:.3f} ± {row[k + '_deviation']:.3f}" if k in row else "–" for k in ("style", "caption"))
         lines.append(f"| {name} | {row['r2_held_out']:.2f} | {' | '.join(areas)} | {colour} |")
     return "\n".join(lines)
+
+
+def second_stage_section(facts: dict[str, Any]) -> str:
+    """How the second stage was trained, and what it adds, if there is one."""
+    figures, large = facts.get("second_stage"), (facts.get("evaluation") or {}).get("large")
+    if not figures:
+        return ""
+    errors = {name: 127.5 * figures[f"{name}_held_out"] for name in ("error", "bicubic")}
+    notes = wrap(SECOND_STAGE_NOTES.format(**figures | errors))
+    return section("Second stage", notes, SPECTRUM_PART if large else "")
 
 
 def skip_section(facts: dict[str, Any]) -> str:

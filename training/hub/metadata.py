@@ -33,8 +33,10 @@ def front_matter(config: SnapshotConfig, data: str | None, figures: dict[str, An
 
 def eval_results(figures: dict[str, Any], data: str | None) -> list[EvalResult]:
     """What training.evaluate measured, each figure with its split, pixels, number and feature space."""
-    source, split = SOURCES.get(data), figures["split"]
-    about = f"{split} split, {figures['resolution']} pixels"
+    source, split, large = SOURCES.get(data), figures["split"], figures.get("large")
+    size = figures["resolution"]
+    metrics = [(size, *row) for row in (*own_metrics(figures), *feature_metrics(figures), *agreement_metrics(figures))]
+    metrics += [(large["resolution"], *row) for row in large_metrics(large)] if large else []
     return [
         EvalResult(
             task_type=TASK,
@@ -43,10 +45,10 @@ def eval_results(figures: dict[str, Any], data: str | None) -> list[EvalResult]:
             dataset_name=source.title if source else "unknown",
             dataset_split=split,
             metric_type=kind,
-            metric_name=f"{name}; {about}",
+            metric_name=f"{name}; {split} split, {pixels} pixels",
             metric_value=round(value, 4),
         )
-        for kind, name, value in [*own_metrics(figures), *feature_metrics(figures), *agreement_metrics(figures)]
+        for pixels, kind, name, value in metrics
     ]
 
 
@@ -82,6 +84,16 @@ def space_metrics(space: dict[str, Any]) -> Metrics:
                       f"{alike['seeds']} seeds", alike["drawn"]["distance"]),
         ("nearest", f"Median cosine distance to the nearest training photograph {among}",
          space["nearest"]["drawn"]["50%"]),
+    ]  # fmt: skip
+
+
+def large_metrics(figures: dict[str, Any]) -> Metrics:
+    """Those of a second stage's pictures."""
+    return [
+        (kind, f"{title} in {space['name']}, {space['drawn']['n']:,} pictures against "
+               f"{space['drawn']['n_photographs']:,} photographs", space["drawn"][key])
+        for space in figures["spaces"]
+        for kind, title, key in (("fid", "FID", "fid"), ("kid", "KID x 1000", "kid_x1000"))
     ]  # fmt: skip
 
 

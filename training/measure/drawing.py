@@ -8,12 +8,14 @@ from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
-from t2i.images import make_grid
+from t2i.images import enlarge, make_grid
 from t2i.networks.text import MAX_CHARACTERS
 from t2i.synthesizer import Synthesizer
 from training.data.captioned import CaptionedImages
 
 SAMPLE_SEEDS = 8
+LARGE_SEEDS = 4  # of a card's large samples
+LARGE_QUALITY = 90  # of their WebP
 
 
 def encode_captions(synthesizer: Synthesizer, captions: Sequence[str]) -> Tensor:
@@ -41,3 +43,14 @@ def draw_samples(synthesizer: Synthesizer, captions: Sequence[str]) -> Image.Ima
     """A row of seeds 0 to 7 for each caption, as a model card shows them."""
     pictures = [image for caption in captions for image in synthesizer.generate(caption, range(SAMPLE_SEEDS))]
     return make_grid(pictures, SAMPLE_SEEDS)
+
+
+def draw_large_samples(synthesizer: Synthesizer, captions: Sequence[str]) -> Image.Image:
+    """A row of seeds 0 to 3 for each caption: each small picture, its pixels as squares, beside its large one."""
+    small, large = synthesizer.sizes
+    pictures = []
+    for caption in captions:
+        pairs = (synthesizer.generate(caption, range(LARGE_SEEDS), size) for size in (small, large))
+        for before, after in zip(*pairs):
+            pictures += [enlarge(before, large // small), after]
+    return make_grid(pictures, 2 * LARGE_SEEDS)
