@@ -7,10 +7,12 @@ import torch
 from support.resuming import check_resumed_equals_straight
 from torch import nn
 
+from training import gan
 from training.gans.adversarial import GanTrainer
 from training.gans.judge import Judge
 from training.gans.presets import PRESETS, GanConfig
-from training.gans.pretrained import load_maps
+from training.gans.pretrained import load_maps, with_judge_at_hand
+from training.run.state import read_json, write_json
 
 SIZE = 32
 
@@ -122,6 +124,36 @@ def test_networks_that_cannot_be_had_are_named(tmp_path, monkeypatch):
     monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", _offline)
     with pytest.raises(ValueError, match=r"weights of mobilenet_v2 could not be downloaded \(no route\)"):
         load_maps("mobilenet_v2", cpu)
+
+
+def test_a_presets_judge_that_cannot_be_had_is_left_out_and_told(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", _offline)
+    own = PRESETS["own"]
+    assert with_judge_at_hand(own, True, tmp_path) == own and not capsys.readouterr().out
+    without = with_judge_at_hand(own, False, tmp_path)
+    assert without == dataclasses.replace(own, judge="")
+    assert capsys.readouterr().out.startswith("The weights of efficientnet_b0 could not be downloaded (no route)")
+    assert with_judge_at_hand(without, False, tmp_path) == without and not capsys.readouterr().out
+
+
+@pytest.mark.parametrize("began", ["", "efficientnet_b0", "maps.py"])
+def test_a_run_goes_on_with_the_judge_that_it_began_with(tmp_path, began):
+    write_json(tmp_path / "config.json", {"judge": began})
+    assert with_judge_at_hand(PRESETS["own"], False, tmp_path).judge == began
+
+
+def test_a_command_trains_without_a_judge_where_there_is_none(synthetic, full_snapshot, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", _offline)
+    monkeypatch.setitem(PRESETS, "smoke", dataclasses.replace(PRESETS["smoke"], judge="mobilenet_v2", epochs=1))
+    monkeypatch.setattr(gan, "load_data", lambda *_: synthetic.thin(64))
+    command = ["--preset=smoke", "--device=cpu", f"--text-encoder={full_snapshot}", f"--out={tmp_path / 'run'}"]
+    with pytest.raises(ValueError, match="weights of mobilenet_v2 could not be downloaded"):
+        gan.main([*command, "--judge=mobilenet_v2"])
+    gan.main(command)
+    assert "Trains without a judge" in capsys.readouterr().out
+    assert read_json(tmp_path / "run" / "config.json")["judge"] == ""
+    gan.main(command)
+    assert "Trains without a judge" not in capsys.readouterr().out
 
 
 def _offline(*_, **__) -> nn.Module:

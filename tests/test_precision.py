@@ -114,7 +114,7 @@ def test_every_preset_is_auto_and_nothing_else_than_three_words_is_taken(name):
 def test_a_release_forces_all_its_stages(tmp_path):
     job, _ = release.parse(["--precision", "fp32", "-o", str(tmp_path)])
     stages = [value for value in vars(job).values() if hasattr(value, "precision")]
-    assert len(stages) == 8 and {stage.precision for stage in stages} == {"fp32"}
+    assert len(stages) == 9 and {stage.precision for stage in stages} == {"fp32"}
     assert job.command.endswith("--precision fp32")
 
 

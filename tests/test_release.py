@@ -76,6 +76,23 @@ def test_one_judge_serves_all_gans_and_the_command_tells_it_without_this_machine
     assert {config.judge for config in (job.gan, job.compared, job.skip_gan)} == {str(tmp_path / "maps.py")}
     assert job.command.endswith(" --judge maps.py")
     assert release.parse(arguments)[0].gan == PRESETS["smoke"]
+    with pytest.raises(ValueError, match="is no Python file"):  # before anything is trained
+        release.main([*arguments, f"--judge={tmp_path / 'maps.py'}"])
+
+
+def test_a_release_without_its_presets_judge_says_so_in_its_command(arguments, monkeypatch, capsys):
+    def offline(*_, **__):
+        raise OSError("no route")
+
+    monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", offline)
+    job, _ = release.parse(["--preset=modern", *arguments[1:]])
+    settled = release.with_judges(job)
+    assert (settled.gan.judge, settled.second_stage.judge) == ("", "") and settled.command.endswith(" --judge ''")
+    assert capsys.readouterr().out.count("Trains without a judge") == 2
+    asked, _ = release.parse(["--preset=modern", *arguments[1:], "--judge="])
+    assert release.with_judges(asked) == asked and asked.command == settled.command
+    kept, _ = release.parse(arguments)
+    assert release.with_judges(kept) == kept
 
 
 def test_the_gpu_has_presets_of_every_stage():

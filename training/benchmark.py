@@ -23,6 +23,7 @@ from t2i.config import VARIANTS
 from t2i.hub import given_path
 from training.data import DATASETS, load_data
 from training.gans.presets import PRESETS, GanConfig
+from training.gans.pretrained import with_judge_at_hand
 from training.measure.speed import serve
 from training.options import add_fields, apply_fields, check_device, run_script
 from training.run.disk import check_file
@@ -175,7 +176,7 @@ def main(arguments: list[str] | None = None) -> None:
     check_file(options.out)
     if options.threads < 1:
         raise ValueError(f"--threads is {options.threads}; it must be at least 1.")
-    config = apply_fields(PRESETS[options.preset], options)
+    config = with_judge_at_hand(apply_fields(PRESETS[options.preset], options), "judge" in options)
     precision = choose_precision(config.precision, torch.device(options.device))
     config = replace(config, precision=precision.name)
     given = sys.argv[1:] if arguments is None else arguments

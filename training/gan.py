@@ -27,6 +27,7 @@ from training.data import CaptionedImages, load_data
 from training.data.captioned import spread
 from training.gans.adversarial import FAR_STEP, GanTrainer
 from training.gans.presets import EXAMPLES, PRESETS, GanConfig
+from training.gans.pretrained import with_judge_at_hand
 from training.options import add_fields, apply_fields, check_run, common_parser, run_script
 from training.run.claim import claimed
 from training.run.distributed import average, first_goes_ahead, is_first, process_group
@@ -175,6 +176,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     config = apply_fields(PRESETS[options.preset], options)
     check_run(options)
+    config = with_judge_at_hand(config, "judge" in options, options.out)
     if options.text_encoder is None:
         raise ValueError(
             "Tell which text encoder to use: --text-encoder RUN, a folder that training.text_encoder wrote."

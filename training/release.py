@@ -39,6 +39,7 @@ from training.evaluate import Plan, evaluate
 from training.gan import dry_run_gan, export_gan, grid_captions, train_gan
 from training.gans.adversarial import GanTrainer
 from training.gans.presets import PRESETS, GanConfig
+from training.gans.pretrained import load_maps, with_judge_at_hand
 from training.hub.card import CARD, EVALUATION, LARGE_SAMPLES, SAMPLES, SPECTRUM, write_card
 from training.match import PRESETS as MATCH_PRESETS
 from training.match import MatchConfig, train_match
@@ -97,6 +98,7 @@ class Release:
     plan: Plan
     device: str
     command: str
+    judge: str | None = None  # that was asked for
     deadline: float | None = None  # on time.monotonic's clock
     missing: dict[str, str] = field(default_factory=dict)  # what the data is too small for
 
@@ -117,6 +119,7 @@ def release(job: Release) -> bool:
     """Run every stage that is not finished; False if the time ran out first."""
     for source in job.plan.features:
         load_space(source)  # better missed now than after training
+    job = with_judges(job)
     unpack_states(job.run)
     missing = left_out(job, load_data(job.data, job.root, job.gan.image_size))
     for sentence in filter(None, missing.values()):
@@ -131,6 +134,20 @@ def release(job: Release) -> bool:
     for file in sorted(path for path in job.staged.rglob("*") if path.is_file()):
         install(file, job.out / file.parent.relative_to(job.staged))
     return True
+
+
+def with_judges(job: Release) -> Release:
+    """The job with the judges that there are; ValueError if one that was asked for can't be had."""
+    if job.judge:
+        load_maps(job.judge, torch.device("cpu"))
+    runs = {"gan": f"gan-{job.gan.variant}", "compared": "compared-gan", "skip_gan": "compared-skip-thought",
+            "second_stage": "second_stage"}  # fmt: skip
+    settled = {
+        name: with_judge_at_hand(getattr(job, name), job.judge is not None, job.run / run) for name, run in runs.items()
+    }
+    if settled["gan"] != job.gan:  # so that the command in the card gives these weights
+        job = replace(job, command=f"{job.command} --judge ''")
+    return replace(job, **settled)
 
 
 def left_out(job: Release, data: CaptionedImages) -> dict[str, str]:
@@ -354,7 +371,7 @@ def parse(arguments: list[str] | None) -> tuple[Release, bool]:
     if options.judge is not None:
         judged = (gan, compared, skip_gan, second_stage)
         gan, compared, skip_gan, second_stage = (replace(config, judge=options.judge) for config in judged)
-        command += f" --judge {Path(options.judge).name}"
+        command += f" --judge {Path(options.judge).name or repr('')}"
     if options.precision:
         command += f" --precision {options.precision}"
     # a file holds features of photographs only: for drawn pictures, the metric features serve where they fit
@@ -364,7 +381,7 @@ def parse(arguments: list[str] | None) -> tuple[Release, bool]:
     deadline = None if options.max_minutes is None else time.monotonic() + 60 * options.max_minutes
     job = Release(
         text, gan, compared, style, STYLE_PRESETS[after], skip_thoughts, skip_gan, match, second_stage,
-        options.data, options.root, run, options.out, plan, options.device, command, deadline,
+        options.data, options.root, run, options.out, plan, options.device, command, options.judge, deadline,
     )  # fmt: skip
     return in_precision(job, options.precision) if options.precision else job, options.dry_run
 

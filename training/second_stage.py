@@ -21,6 +21,7 @@ from t2i.networks.second_stage import SCALE
 from t2i.snapshot import GENERATOR, SECOND_STAGE, TEXT_ENCODER, digest, load_generator, load_text_encoder, read_config
 from training.data import CaptionedImages, load_data
 from training.gans.painting import SecondStageConfig, SecondStageTrainer, reduced
+from training.gans.pretrained import with_judge_at_hand
 from training.options import add_fields, apply_fields, check_run, common_parser, run_script
 from training.run.claim import claimed
 from training.run.export import install, save_network
@@ -133,6 +134,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     config = apply_fields(PRESETS[options.preset], options)
     check_run(options)
+    config = with_judge_at_hand(config, "judge" in options, options.out)
     options.model = folder_of_weights(options.model)
     data = load_data(options.data, options.root, config.load_size)
     if options.dry_run:

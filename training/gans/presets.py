@@ -158,9 +158,9 @@ EXAMPLES = {  # sentences that the page suggests for a model of this data
 EXAMPLES["cub-cropped"] = EXAMPLES["cub"]
 
 MODERN = GanConfig(
-    load_size=68, generator_channels=48, discriminator_channels=48, captions_per_image=1, epochs=214,
-    halve_lr_epochs=1000, ema_images=50_000, anneal=0.15, interpolated_share=0.25, joint_norm=False,
-    readable=0.5, augment=True, tick_epochs=2,
+    load_size=68, generator="residual", generator_channels=32, discriminator_channels=48, captions_per_image=1,
+    epochs=48, halve_lr_epochs=1000, anneal=0.15, interpolated_share=0.25, joint_norm=False, diversity=0.2,
+    readable=0.2, augment=True, judge="efficientnet_b0", tick_epochs=1,
 )  # fmt: skip
 
 PRESETS = {
@@ -179,12 +179,12 @@ PRESETS = {
         load_size=68, generator_channels=24, discriminator_channels=24, captions_per_image=1, epochs=40,
         halve_lr_epochs=40, diversity=0.2, readable=1.0, augment=True,
     ),
-    # Batches of four times the size with twice the rate, as Adam wants it (Malladi et al. 2022, arXiv 2205.10287), and
-    # as wide as weights of 12 MB allow; half-life and ticks are the same in images and epochs at any batch size
+    # Batches of four times the size with twice the rate, as Adam wants it (Malladi et al. 2022, arXiv 2205.10287);
+    # half-life and ticks are the same in images and epochs at any batch size
     "gpu": replace(
-        MODERN, generator_channels=64, discriminator_channels=64, batch_size=256, lr=4e-4, epochs=400, tick_epochs=20
+        MODERN, discriminator_channels=64, batch_size=256, lr=4e-4, epochs=200, judge_size=128, tick_epochs=10
     ),
-    "own": replace(MODERN, epochs=200, ema_images=20_000, tick_epochs=20),
+    "own": replace(MODERN, epochs=100, judge_size=64, tick_epochs=10),
     "skip-thought": GanConfig(
         variant="skip-thought", load_size=68, generator_channels=48, discriminator_channels=48, captions_per_image=1,
         epochs=112, halve_lr_epochs=1000, ema_images=50_000, anneal=0.15, readable=0.03,

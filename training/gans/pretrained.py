@@ -6,13 +6,17 @@ FILE.py    its function load_maps(device): a module from images (N, 3, H, W) in 
            maps, the finest first, through which gradients reach the images
 """
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from training.run.code import load_function
+from training.run.distributed import is_first
+from training.run.state import read_json
 
 STRIDES = (4, 8, 16, 32)  # at which maps are taken
 PROBE = 64  # side of the picture that tells which layer has which stride
@@ -56,6 +60,24 @@ def load_maps(source: str, device: torch.device, weights: str | None = "DEFAULT"
     else:
         network = _torchvision_maps(source, weights)
     return network.to(device).eval().requires_grad_(False)
+
+
+def with_judge_at_hand(config: Any, asked: bool, run: Path | None = None) -> Any:
+    """A config as it is, or without its preset's judge where the weights of that can't be had, which is told.
+
+    A judge that was `asked` for stays, whatever comes of it, and a `run` goes on with what it began with.
+    """
+    if asked or not config.judge:
+        return config
+    if run is not None and (run / "config.json").exists():
+        return replace(config, judge=read_json(run / "config.json").get("judge", config.judge))
+    try:
+        load_maps(config.judge, torch.device("cpu"))
+    except ValueError as error:
+        if is_first():
+            print(f"{error} Trains without a judge: pictures take longer to become flowers, and stay plainer.")
+        return replace(config, judge="")
+    return config
 
 
 def _torchvision_maps(name: str, weights: str | None) -> Taps:
