@@ -40,7 +40,7 @@ from t2i.page.components import (
     theme,
     waiting,
 )
-from t2i.page.endpoints import NUM_EXAMPLES, Endpoints
+from t2i.page.endpoints import NUM_EXAMPLES, PREVIEW, Endpoints
 from t2i.page.messages import one_sentence
 from t2i.page.settings import (
     FIRST_COLUMNS,
@@ -193,14 +193,21 @@ def generate_tab(endpoints: Endpoints, painter: list[gr.Component], repaint: lis
             readable, WHOLE_SEED, whole("number of pictures", 1, MAX_COUNT), *painter_checks(endpoints)
         ),
     }  # fmt: skip
+
+    def paint(after: Callable, **endpoint: str) -> None:
+        """Draw after an event, what takes long small at first."""
+        if endpoints.sizes:
+            after = after(**drawing | {"fn": endpoints.preview}, api_visibility="private").success
+        after(**drawing, **endpoint)
+
     for event, endpoint in (
         (typed, {"api_name": "generate"}),
         (picked, {"api_visibility": "private"}),
         (restored, {"api_visibility": "private"}),
     ):
-        event(None, [seed, renew], [seed, pictures], js=browser.NEXT_SEED, **IN_BROWSER).then(**drawing, **endpoint)
+        paint(event(None, [seed, renew], [seed, pictures], js=browser.NEXT_SEED, **IN_BROWSER).then, **endpoint)
     for event in repaint:
-        event(api_visibility="private", **drawing)
+        paint(event, api_visibility="private")
     dropped.change(None, None, dropped, js="() => null", **IN_BROWSER)
     caption.change(None, caption, note, js=browser.COUNT, **IN_BROWSER)
     share.click(None, [caption, seed, *painter], link, js=browser.SHARE, **IN_BROWSER)
@@ -409,9 +416,10 @@ def compare_tab(endpoints: Endpoints) -> None:
 
 
 def remember(pictures: Pictures | None, history: Pictures | None) -> Pictures:
-    """This visit's pictures, the newest first."""
+    """This visit's pictures, the newest first; not those that stand for larger ones that come."""
     known = {file for file, _ in history or []}
-    return [*(p for p in pictures or [] if p[0] not in known), *(history or [])][:REMEMBERED]
+    new = [p for p in pictures or [] if p[0] not in known and not Path(p[0]).stem.endswith(PREVIEW)]
+    return [*new, *(history or [])][:REMEMBERED]
 
 
 @one_sentence()

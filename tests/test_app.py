@@ -26,7 +26,7 @@ from mcp.client.streamable_http import streamable_http_client
 from PIL import Image
 from support.app_server import BAD_CAPTIONS, CAPTION, ROOT, environment
 
-from app import build, main
+from app import build, main, remember
 from t2i import Synthesizer
 from t2i.images import parameters_text, save_png
 from t2i.networks.text import clean_caption
@@ -457,6 +457,17 @@ def test_a_grid_has_a_row_for_each_caption_and_a_column_for_each_seed(synth):
     assert image.width > 3 * 128 and image.height > 2 * 128
     assert image.info["parameters"].startswith(f"{CAPTION}\n{OTHER}\nSize: ")
     assert 'Seeds: "4294967295 to 1"' in image.info["parameters"]
+
+
+def test_small_pictures_stand_for_large_ones_and_are_not_remembered(large_snapshot, synth):
+    endpoints = Endpoints(Shelf(Synthesizer.from_pretrained(large_snapshot)))
+    shown, painted = (draw(CAPTION, 7, 3, size=256) for draw in (endpoints.preview, endpoints.generate))
+    assert shown[0] == painted[0] and [seed for _, seed in shown] == [seed for _, seed in painted]
+    assert [opened(file).size for file, _ in shown] == [(256, 256), (64, 64), (64, 64)]
+    assert remember(shown, []) == shown[:1] and remember(painted, shown[:1]) == [*painted[1:], *shown[:1]]
+    skipped = gr.skip()
+    assert endpoints.preview(CAPTION, 7, 3, size=64) == endpoints.preview(CAPTION, 7, 1, size=256) == skipped
+    assert Endpoints(Shelf(synth)).preview(CAPTION, 7, 3, size=256) == skipped
 
 
 def test_variants_draw_the_same_caption_and_noise_each_by_itself(synth):

@@ -55,6 +55,23 @@ def test_large_pictures_come_first_and_the_switch_gives_the_papers(page):
     assert seeds(page)[0] == 31
 
 
+def test_small_pictures_stand_for_large_ones_until_these_are_there(page):
+    expect(thumbnails(page, "history")).to_have_count(8)
+    widths = page.evaluate_handle(
+        """() => { const seen = []; document.querySelector("#pictures").addEventListener(
+            "load", event => seen.push(event.target.naturalWidth), true); return seen; }"""
+    )
+    draw(page, "a blue flower", 51)
+    for k in range(8):
+        wait_for_size(thumbnails(page).nth(k).locator("img"), SMOOTH)
+    seen = widths.json_value()
+    assert 64 in seen[:8] and 256 in seen and seen[-1] == 256, seen
+    remembered = thumbnails(page, "history")
+    expect(remembered).to_have_count(16)
+    for k in range(16):
+        wait_for_size(remembered.nth(k).locator("img"), SMOOTH)
+
+
 def test_size_comes_back_from_link_history_and_file(page, tmp_path):
     choose(page, SMALL)
     draw(page, "a red flower", 41)

@@ -32,6 +32,7 @@ from t2i.serving.shelf import Shelf
 from t2i.synthesizer import Synthesizer, consecutive_seeds
 
 NUM_EXAMPLES = 8
+PREVIEW = "-preview"  # ends the names of small pictures that stand for large ones
 
 
 class Endpoints:
@@ -112,6 +113,18 @@ class Endpoints:
         synth = self.model(model)
         images = synth.generate(caption, seeds, side(synth, size))
         return [(keep(image, f"{slug(caption)}-seed-{s}"), f"seed {s}") for image, s in zip(images, seeds)]
+
+    @one_sentence()
+    def preview(self, caption: str, seed: int, count: int, model: str = "", size: int = 0) -> Pictures | dict:
+        """The first picture large and the others small, for as long as these are painted large; else no change."""
+        synth, seeds = self.model(model), consecutive_seeds(seed, count)
+        small, large = synth.sizes[0], side(synth, size)
+        if small == large or len(seeds) == 1:
+            return gr.skip()
+        first, *others = seeds
+        names = [f"{slug(caption)}-seed-{first}", *(f"{slug(caption)}-seed-{s}{PREVIEW}" for s in others)]
+        images = [*synth.generate(caption, first, large), *synth.generate(caption, others, small)]
+        return [(keep(image, name), f"seed {s}") for image, name, s in zip(images, names, seeds)]
 
     @one_sentence()
     def interpolate(
