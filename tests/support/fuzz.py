@@ -82,14 +82,14 @@ async def check_blend(client: Client, a: str, b: str, seed: object) -> None:
 
 
 async def check_generate(client: Client, caption: str, seed: object) -> None:
-    check_outcome(await client.event("generate", [caption, seed, 1, client.model], PATIENCE))
+    check_outcome(await client.event("generate", [caption, seed, 1, *client.painter], PATIENCE))
 
 
 async def check_photo(client: Client, content: bytes) -> None:
     """Both ways that a file goes in: as a photograph, and as a picture made here."""
     file = await client.upload("photo.png", content)
     assert isinstance(file, dict), file
-    values = [file, "a red flower", OTHER, client.model]
+    values = [file, "a red flower", OTHER, *client.painter]
     check_outcome(await client.event("transfer_style", values, PATIENCE))
     check_outcome(await client.event("restore", [file], PATIENCE))
 

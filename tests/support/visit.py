@@ -28,8 +28,9 @@ async def visit(address: str) -> tuple[str, str]:
             if time.monotonic() > end:
                 raise
             await asyncio.sleep(0.2)
-    plain = await client.get(f"/text/{quote(CAPTION)}?seed={SEED}")
-    (file,) = files_in((await client.event("generate", [CAPTION, SEED, 1, client.model])).data)
+    size = "".join(f"&size={size}" for size in client.painter[1:])
+    plain = await client.get(f"/text/{quote(CAPTION)}?seed={SEED}{size}")
+    (file,) = files_in((await client.event("generate", [CAPTION, SEED, 1, *client.painter])).data)
     queued = await client.get(address_of(file))
     client.close()
     await asyncio.sleep(0.1)  # until its connections are closed

@@ -164,5 +164,5 @@ async def ask_and_not_read(bench: Bench) -> socket.socket:
 
 async def join_and_not_listen(bench: Bench) -> Answer:
     """An event whose visitor has gone."""
-    answer, _ = await bench.client.join("generate", ["a red flower", 1, 16, bench.client.model])
+    answer, _ = await bench.client.join("generate", ["a red flower", 1, 16, *bench.client.painter])
     return answer

@@ -8,11 +8,13 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 
-from support.load.bench import MB, PNG, ROOT, Bench, Row, a_caption, a_target
+from support.load.bench import MB, PNG, ROOT, Bench, Row, a_caption, a_seed, a_target
+from support.load.wire import files_in
 
 GET_WANTED, LIVE_WANTED, LIVE_95_WANTED, EIGHT_WANTED = 10, 20, 50, 80  # ms
+LARGE_WANTED, EIGHT_LARGE_WANTED = 120, 1500  # ms
 LOAD_WANTED, READ_WANTED, MEMORY_WANTED = 2.0, 20.0, 200  # s, s, MB
-WARM_UP, ROUNDS = 5, 60
+WARM_UP, ROUNDS, FEW_ROUNDS = 5, 60, 10
 EIGHT = """
 import statistics, time
 from t2i import Synthesizer
@@ -36,10 +38,23 @@ async def measure_alone(bench: Bench) -> list[Row]:
         answer = await bench.client.post("/gradio_api/run/blend", {"data": values, "session_hash": "drag"})
         return answer.json()["data"][0].get("url", "").startswith("data:image/png")
 
-    return [
+    rows = [
         await repeated(bench, "GET, one after another", get, GET_WANTED),
         await repeated(bench, "live pictures, one after another", live, LIVE_WANTED, LIVE_95_WANTED),
     ]
+    for size in bench.client.painter[1:]:
+
+        async def large(size: int = size) -> bool:
+            return (await bench.client.get(f"{a_target()}&size={size}")).body.startswith(PNG)
+
+        async def eight() -> bool:
+            found = await bench.client.event("generate", [a_caption(), a_seed(), 8, *bench.client.painter])
+            return found.data is not None and len(files_in(found.data)) == 8
+
+        rows.append(await repeated(bench, f"GET of {size} pixels, one after another", large, LARGE_WANTED))
+        name = f"eight pictures of {size} pixels on the page"
+        rows.append(await repeated(bench, name, eight, EIGHT_LARGE_WANTED, rounds=FEW_ROUNDS))
+    return rows
 
 
 async def measure_library(bench: Bench) -> list[Row]:
@@ -75,16 +90,17 @@ async def python(*line: object) -> str:
 
 
 async def repeated(
-    bench: Bench, measure: str, work: Callable[[], Awaitable[bool]], half: int, most: int | None = None
-) -> Row:
+    bench: Bench, measure: str, work: Callable[[], Awaitable[bool]], half: int, most: int | None = None,
+    rounds: int = ROUNDS,
+) -> Row:  # fmt: skip
     """A row about so many calls: half of them are to take so many milliseconds, 95 in 100 `most`."""
     times, whole = [], True
-    for _ in range(WARM_UP + ROUNDS):
+    for _ in range(WARM_UP + rounds):
         begun = time.monotonic()
         whole &= await work()
         times.append(1000 * (time.monotonic() - begun))
     times = sorted(times[WARM_UP:])
-    middle, late = statistics.median(times), times[int(0.95 * ROUNDS)]
+    middle, late = statistics.median(times), times[int(0.95 * rounds)]
     held = whole and middle <= half * bench.options.patience
     held &= most is None or late <= most * bench.options.patience
     wanted = f"p50 ≤ {half} ms" + (f", p95 ≤ {most} ms" if most else "")

@@ -12,8 +12,8 @@ from support.load.wire import Lost, Outcome
 
 def malformed(bench: Bench, file: dict) -> dict[str, tuple[str, object]]:
     """Calls that no page makes: what, where to, body."""
-    model, fn = bench.client.model, bench.client.functions
-    generate = ["a red flower", 1, 1, model]
+    model, painter, fn = bench.client.model, bench.client.painter, bench.client.functions
+    generate = ["a red flower", 1, 1, *painter]
     blend = ["a red flower", OTHER, 0.5, 1, 2, 0.5, model]
     passwd = {"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}
 
@@ -27,7 +27,7 @@ def malformed(bench: Bench, file: dict) -> dict[str, tuple[str, object]]:
         return tool("transfer_style", {"photo": photo, "caption": "a red flower", "captions": OTHER})
 
     def photo(**more: object) -> tuple[str, object]:
-        return join([{**passwd, **more}, "a red flower", OTHER, model], "transfer_style")
+        return join([{**passwd, **more}, "a red flower", OTHER, *painter], "transfer_style")
 
     def join(data: object, name: str = "generate", **more: object) -> tuple[str, object]:
         session = next(bench.client.sessions)
@@ -43,10 +43,10 @@ def malformed(bench: Bench, file: dict) -> dict[str, tuple[str, object]]:
         "wrong types": join([1, "a", None, []]),
         "objects as values": join([{}, {}, {}, {}]),
         "files as values": join([passwd] * 4),
-        "deep values": join([json.loads("[" * 400 + "]" * 400), 1, 1, model]),
-        "NaN": ("queue/join", json.dumps(join(["a red flower", math.nan, math.inf, model])[1]).encode()),
-        "a seed of 4000 digits": join(["a red flower", int("1" * 4000), 1, model]),
-        "lone surrogate": ("queue/join", json.dumps(join(["\ud800 red flower", 1, 1, model])[1]).encode()),
+        "deep values": join([json.loads("[" * 400 + "]" * 400), 1, 1, *painter]),
+        "NaN": ("queue/join", json.dumps(join(["a red flower", math.nan, math.inf, *painter])[1]).encode()),
+        "a seed of 4000 digits": join(["a red flower", int("1" * 4000), 1, *painter]),
+        "lone surrogate": ("queue/join", json.dumps(join(["\ud800 red flower", 1, 1, *painter])[1]).encode()),
         "unknown function": ("queue/join", {"data": generate, "fn_index": 9999, "session_hash": "a"}),
         "negative function": ("queue/join", {"data": generate, "fn_index": -1, "session_hash": "a"}),
         "function is text": ("queue/join", {"data": generate, "fn_index": "generate", "session_hash": "a"}),
@@ -71,8 +71,8 @@ def malformed(bench: Bench, file: dict) -> dict[str, tuple[str, object]]:
         "a path of 100 kB": photo(path="a" * 100_000),
         "a path that is a number": photo(path=7),
         "a folder as a file": join([{**file, "path": str(file["path"]).rpartition("/")[0]}], "restore"),
-        "a file for text": join([file, 1, 1, model]),
-        "text for a file": join(["photo.png", "a red flower", OTHER, model], "transfer_style"),
+        "a file for text": join([file, 1, 1, *painter]),
+        "text for a file": join(["photo.png", "a red flower", OTHER, *painter], "transfer_style"),
         "text to restore": join(["photo.png"], "restore"),
         "nothing to restore": join([None], "restore"),
         "a number to restore": join([7], "restore"),

@@ -47,8 +47,8 @@ async def measure_files(bench: Bench) -> list[Row]:
 async def use(client: Client) -> list[str]:
     """Draw and upload; the files that came of it."""
     uploads = [await client.upload(f"{k}.png", picture()) for k in range(2)]
-    found = [await client.event("generate", [a_caption(), a_seed(), 4, client.model]) for _ in range(2)]
-    found.append(await client.event("transfer_style", [uploads[0], "a red flower", "a rose", client.model]))
+    found = [await client.event("generate", [a_caption(), a_seed(), 4, *client.painter]) for _ in range(2)]
+    found.append(await client.event("transfer_style", [uploads[0], "a red flower", "a rose", *client.painter]))
     found.append(await client.event("explain", [a_caption(), a_seed(), client.model]))
     await send_as_tool(client)
     return [u["path"] for u in uploads] + [file for f in found for file in files_in(f.data or [])]
@@ -73,7 +73,8 @@ async def measure_stop(bench: Bench) -> list[Row]:
     if not bench.server:
         return [Row(measure, "not measured: a server of others", wanted, None)]
     client, process = bench.client, bench.server.process
-    values = ["a red flower", 1, 16, client.model]
+    pictures = 4 if client.painter[1:] else 16  # large ones take longer
+    values = ["a red flower", 1, pictures, *client.painter]
     await asyncio.gather(*(client.get(REFUSED) for _ in range(EVENTS + GETS + 1)))  # so many connections are open now
     joined = await asyncio.gather(*(client.join("generate", values) for _ in range(EVENTS)))
     events = [asyncio.create_task(client.outcome(*event)) for event in joined]

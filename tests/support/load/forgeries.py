@@ -160,7 +160,9 @@ async def measure_headers(bench: Bench) -> list[Row]:
                 answers.append((f"file of {name!r}", await raw(bench, quote(address_of(file["path"]), safe="/=%"))))
             else:
                 answers.append((f"upload of {name!r}", file))
-        drawn = await bench.client.event("generate", ["a red\r\nX-Injected: yes\r\n flower", 1, 1, bench.client.model])
+        drawn = await bench.client.event(
+            "generate", ["a red\r\nX-Injected: yes\r\n flower", 1, 1, *bench.client.painter]
+        )
         answers += [("file of a caption", await raw(bench, address_of(file))) for file in files_in(drawn.data or [])]
         for target, answer in answers:
             if answer and "x-injected" in answer.headers:
@@ -176,7 +178,7 @@ async def measure_html(bench: Bench) -> list[Row]:
     """Tags in captions, seeds, addresses, and in files that are sent."""
 
     async def attack(bench: Bench) -> tuple[str, list[str]]:
-        faults, tag, model = [], quote(SCRIPT), bench.client.model
+        faults, tag, model, painter = [], quote(SCRIPT), bench.client.model, bench.client.painter
         for target in (
             f"/text/{tag}", f"/text/{tag}?seed=1", "/text/a?seed=<script>alert(1)</script>", f"/text/a?{tag}=1",
             f"/text/a?size={tag}", f"/{tag}", f"/?caption={tag}&seed=1", f"/?__theme={tag}", f"/config?a={tag}",
@@ -191,9 +193,9 @@ async def measure_html(bench: Bench) -> list[Row]:
                 faults.append(f"GET {target}: answered as {kind!r}")
         photo = await bench.client.upload("photo.png", picture())
         values = {
-            "generate": [SCRIPT, 1, 1, model], "interpolate": [SCRIPT, SCRIPT, "both", 1, 2, 2, model],
-            "explain": [SCRIPT, 1, model], "transfer_style": [photo, SCRIPT, SCRIPT, model],
-            "grid": [SCRIPT, 1, 1, model], "compare_all": [SCRIPT, 1],
+            "generate": [SCRIPT, 1, 1, *painter], "interpolate": [SCRIPT, SCRIPT, "both", 1, 2, 2, *painter],
+            "explain": [SCRIPT, 1, model], "transfer_style": [photo, SCRIPT, SCRIPT, *painter],
+            "grid": [SCRIPT, 1, 1, *painter], "compare_all": [SCRIPT, 1],
             "open_link": [f"?caption={tag}&seed={tag}&model={tag}"],
         }  # fmt: skip
         for name in [name for name in values if name in bench.client.functions]:
@@ -274,7 +276,7 @@ async def measure_metadata(bench: Bench) -> list[Row]:
                 if not is_sentence(found.error):
                     faults.append(f"{name}: {str(found.error)[:300]!r}")
                 continue
-            caption, seed, _, model = found.data
+            caption, seed, _, model, *_ = found.data
             if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed <= LARGEST_SEED:
                 faults.append(f"{name}: restores the seed {str(seed)[:40]}")
             if not isinstance(caption, str) or not 0 < len(caption) <= 2000:

@@ -32,7 +32,7 @@ async def measure_start(bench: Bench) -> list[Row]:
     """From the start of the process to pictures over both ways."""
     if not bench.server:
         return [Row("start to first picture", "not measured: the server ran already", "≤ 10 s", None)]
-    drawn = await bench.client.event("generate", ["a red flower", 1, 1, bench.client.model])
+    drawn = await bench.client.event("generate", ["a red flower", 1, 1, *bench.client.painter])
     seconds = time.monotonic() - bench.server.begun
     note = next((line for line in bench.server.log.read_text().splitlines() if line.startswith("Started in")), "")
     result = f"GET {bench.started:.1f} s, queue {seconds:.1f} s" + (f" ({note})" if note else "")
@@ -101,7 +101,8 @@ async def wish(bench: Bench, tally: Tally, end: float) -> bool:
             "interpolate": [a, b, random.choice(["sentences", "both"]), seed, a_seed(), random.randint(4, 8)],
             "explain": [a, seed],
         }[kind]
-        ask = partial(bench.client.event, kind, [*values, bench.client.model])
+        painter = [bench.client.model] if kind == "explain" else bench.client.painter
+        ask = partial(bench.client.event, kind, [*values, *painter])
     while True:
         found = await ask()
         answer = found if kind == "blend" else found.answer
@@ -204,7 +205,7 @@ async def drawn(bench: Bench, pictures: int) -> int:
     async def queued() -> None:
         while left["queue"] > 0:
             left["queue"] -= COUNT
-            found = await bench.client.event("generate", [a_caption(), a_seed(), COUNT, bench.client.model])
+            found = await bench.client.event("generate", [a_caption(), a_seed(), COUNT, *bench.client.painter])
             if found.data is None:
                 await wait("queue", COUNT, found.answer)
 

@@ -82,6 +82,7 @@ class Client:
         self.idle: list[tuple[float, Connection]] = []
         self.functions: dict[str, int] = {}  # of the page, by api_name
         self.model = ""  # the page's own
+        self.painter: list[str | int] = []  # the last values of what draws: the model and, where it has two, the size
         self.sessions = (f"{random.getrandbits(40):x}-{k}" for k in itertools.count())
 
     async def connect(self) -> Connection:
@@ -156,9 +157,11 @@ class Client:
         return {"path": answer.json()[0], "orig_name": name, "meta": {"_type": "gradio.FileData"}}
 
     async def config(self) -> dict:
-        """What the page is told when it opens; the functions' numbers and the model's name are learnt from it."""
+        """What the page is told when it opens; the functions' numbers, the model's name and size are learnt from it."""
         config = (await self.get("/config")).json()
-        self.model = next(c["props"]["value"] for c in config["components"] if c["props"].get("elem_id") == "model")
+        values = {c["props"].get("elem_id"): c["props"].get("value") for c in config["components"]}
+        self.model = values["model"]
+        self.painter = [values[name] for name in ("model", "size") if name in values]
         self.functions = {f["api_name"]: f["id"] for f in config["dependencies"] if f["backend_fn"]}
         return config
 
