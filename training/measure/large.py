@@ -1,10 +1,11 @@
 """Large pictures of a second stage: beside enlargements of the small ones they began as, and beside photographs."""
 
+import math
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from t2i.synthesizer import Synthesizer
@@ -15,6 +16,9 @@ from training.run.state import atomic
 
 ENLARGEMENTS = {"bicubic": Image.Resampling.BICUBIC, "lanczos": Image.Resampling.LANCZOS}
 BAND = (0.1, 0.4)  # cycles a pixel: what a large picture has and an enlarged one has not
+SIZE, MARGINS, EDGE = (960, 640), (80, 70), 16  # pixels of the plot, of its left and lower margin, of the others
+FREQUENCIES = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4)  # that it names
+INKS = ("#1b9e77", "#d95f02", "#7570b3", "#666666")
 NAMES = {"drawn": "painted", "photographs": "photographs"} | {name: name for name in ENLARGEMENTS}
 
 
@@ -83,15 +87,31 @@ def in_band(power: np.ndarray, photographs: np.ndarray) -> dict[str, float]:
 
 
 def save_spectrum(file: Path, figures: dict[str, Any]) -> None:
-    """PNG of the spectra in what `measure_large` measured."""
-    from matplotlib.figure import Figure  # a second
+    """PNG of the spectra in what `measure_large` measured, both axes logarithmic."""
+    spectra = {name: np.array(power) for name, power in figures["spectrum"].items()}
+    number = len(spectra["photographs"])
+    across = np.log10(np.arange(1, number + 1) / (2 * number))
+    low, high = (math.floor(min(map(np.min, spectra.values()))), math.ceil(max(map(np.max, spectra.values()))))
+    width, height = (SIZE[k] - MARGINS[k] - EDGE for k in (0, 1))
 
-    figure = Figure(figsize=(6, 4), dpi=120, layout="constrained")
-    axes = figure.subplots()
-    for name, power in figures["spectrum"].items():
-        axes.plot(np.arange(1, len(power) + 1) / (2 * len(power)), 10 ** np.array(power), label=NAMES[name])
-    axes.axvspan(*BAND, alpha=0.1)
-    axes.set(xlabel="cycles a pixel", ylabel="power", xscale="log", yscale="log")
-    axes.legend()
+    def place(x: float, y: float) -> tuple[float, float]:
+        """Where log10 of a frequency and of a power lie."""
+        right, down = (x - across[0]) / (across[-1] - across[0]), (high - y) / (high - low)
+        return MARGINS[0] + right * width, EDGE + down * height
+
+    plot = Image.new("RGB", SIZE, "white")
+    draw, font = ImageDraw.Draw(plot), ImageFont.load_default(20)
+    draw.rectangle([place(math.log10(BAND[0]), high), place(math.log10(BAND[1]), low)], "#f0f0f0")
+    for decade in range(low, high + 1):
+        draw.line([place(across[0], decade), place(across[-1], decade)], "#d0d0d0")
+        draw.text((MARGINS[0] - 8, place(0, decade)[1]), f"1e{decade}", "black", font, "rm")
+    for frequency in FREQUENCIES[np.searchsorted(FREQUENCIES, 10 ** across[0]) :]:
+        x = place(math.log10(frequency), low)[0]
+        draw.line([(x, EDGE), (x, EDGE + height)], "#d0d0d0")
+        draw.text((x, EDGE + height + 8), f"{frequency:g}", "black", font, "mt")
+    draw.text((MARGINS[0] + width / 2, SIZE[1] - 8), "cycles a pixel", "black", font, "ms")
+    for k, (name, power) in enumerate(spectra.items()):
+        draw.line([place(x, y) for x, y in zip(across, power)], INKS[k], 3, "curve")
+        draw.text((MARGINS[0] + 24, EDGE + height - 24 * (len(spectra) - k)), NAMES[name], INKS[k], font, "lm")
     with atomic(file) as temporary:
-        figure.savefig(temporary, format="png")
+        plot.save(temporary, format="png")
