@@ -10,12 +10,12 @@ with their own caption, wrong with one of another class (the matching half of GA
 
 import math
 from dataclasses import asdict, dataclass
+from operator import attrgetter
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from t2i.hub import folder_of_weights, given_path
 from t2i.networks.models import Discriminator, Generator, fold_batch_norm
 from t2i.snapshot import (
     DISCRIMINATOR,
@@ -26,15 +26,15 @@ from t2i.snapshot import (
     load_text_encoder,
     read_config,
 )
-from training.data import CaptionedImages, load_data
+from training.data import CaptionedImages
 from training.gans.augment import augment, draw_places
 from training.gans.batches import BatchSource
-from training.options import add_fields, apply_fields, check_run, common_parser, run_script
+from training.options import Companion, run_script
 from training.run.claim import claimed
-from training.run.export import install, save_network
+from training.run.export import save_network
 from training.run.loop import Trainer, train
 from training.run.losses import matching_loss
-from training.run.precision import PRECISION_HELP, PRECISION_KEYS, check_precision, choose_precision
+from training.run.precision import PRECISION_KEYS, check_precision, choose_precision
 from training.run.randomness import step_generator, step_noise
 from training.run.ranges import POSITIVE, check_ranges
 from training.run.state import write_json
@@ -161,27 +161,14 @@ def train_match(
     return True
 
 
+SCRIPT = Companion(
+    "D", DISCRIMINATOR, DISCRIMINATOR, PRESETS, "default",
+    build=build_trainer, network=attrgetter("D"), train=train_match,
+)  # fmt: skip
+
+
 def main(arguments: list[str] | None = None) -> None:
-    parser = common_parser(__doc__.splitlines()[0])
-    parser.add_argument("--preset", choices=PRESETS, default="default")
-    parser.add_argument("--model", type=given_path, default=Path("weights"), help=f"snapshot with {DISCRIMINATOR}")
-    parser.add_argument("--install", action="store_true", help="put the finished D into the model's folder, too")
-    add_fields(parser, MatchConfig(), precision=PRECISION_HELP)
-    options = parser.parse_args(arguments)
-    config = apply_fields(PRESETS[options.preset], options)
-    check_run(options)
-    options.model = folder_of_weights(options.model)
-    data = load_data(options.data, options.root, read_config(options.model).model.image_size)
-    if options.dry_run:
-        trainer = build_trainer(data.thin(512), options.model, config, options.device)
-        print(f"{config}\nComputes in {trainer.precision}.")
-        print({k: round(v.item(), 4) for k, v in trainer.step(0).items()})
-    elif train_match(data, options.model, config, options.out, options.device, options.max_minutes):
-        if options.install:
-            install(options.out / DISCRIMINATOR, options.model)
-        print(f"D written: {(options.model if options.install else options.out) / DISCRIMINATOR}")
-    else:
-        print(f"Stopped; the same command goes on from {options.out}.")
+    SCRIPT.main(__doc__.splitlines()[0], arguments)
 
 
 if __name__ == "__main__":

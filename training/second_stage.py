@@ -6,6 +6,7 @@ known, and G's pictures so that two discriminators take them for photographs (`t
 """
 
 from dataclasses import asdict
+from operator import attrgetter
 from pathlib import Path
 
 import numpy as np
@@ -14,19 +15,16 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from t2i.hub import folder_of_weights, given_path
 from t2i.images import enlarge, make_grid, to_images
-from t2i.networks.models import count_parameters
 from t2i.networks.second_stage import SCALE
 from t2i.snapshot import GENERATOR, SECOND_STAGE, TEXT_ENCODER, digest, load_generator, load_text_encoder, read_config
-from training.data import CaptionedImages, load_data
+from training.data import CaptionedImages
 from training.gans.painting import SecondStageConfig, SecondStageTrainer, reduced
-from training.gans.pretrained import with_judge_at_hand
-from training.options import add_fields, apply_fields, check_run, common_parser, run_script
+from training.options import Companion, run_script
 from training.run.claim import claimed
-from training.run.export import install, save_network
+from training.run.export import save_network
 from training.run.loop import train
-from training.run.precision import PRECISION_HELP, PRECISION_KEYS
+from training.run.precision import PRECISION_KEYS
 from training.run.randomness import step_noise
 from training.run.state import atomic, write_json
 from training.text.embeddings import embed_captions, weights_digest
@@ -125,29 +123,15 @@ def train_second_stage(
     return True
 
 
+SCRIPT = Companion(
+    "second stage", SECOND_STAGE, GENERATOR, PRESETS, "cpu",
+    load_size=lambda config, model: config.load_size, build=build_trainer,
+    network=attrgetter("N"), train=train_second_stage,
+)  # fmt: skip
+
+
 def main(arguments: list[str] | None = None) -> None:
-    parser = common_parser(__doc__.splitlines()[0])
-    parser.add_argument("--preset", choices=PRESETS, default="cpu")
-    parser.add_argument("--model", type=given_path, default=Path("weights"), help=f"snapshot with {GENERATOR}")
-    parser.add_argument("--install", action="store_true", help="put the finished stage into the model's folder, too")
-    add_fields(parser, SecondStageConfig(), precision=PRECISION_HELP)
-    options = parser.parse_args(arguments)
-    config = apply_fields(PRESETS[options.preset], options)
-    check_run(options)
-    config = with_judge_at_hand(config, "judge" in options, options.out)
-    options.model = folder_of_weights(options.model)
-    data = load_data(options.data, options.root, config.load_size)
-    if options.dry_run:
-        trainer = build_trainer(data.thin(512), options.model, config, options.device)
-        print(f"{config}\nComputes in {trainer.precision}.")
-        print(f"Second stage {count_parameters(trainer.N):,} parameters")
-        print({k: round(v.item(), 4) for k, v in trainer.step(0).items()})
-    elif train_second_stage(data, options.model, config, options.out, options.device, options.max_minutes):
-        if options.install:
-            install(options.out / SECOND_STAGE, options.model)
-        print(f"Second stage written: {(options.model if options.install else options.out) / SECOND_STAGE}")
-    else:
-        print(f"Stopped; the same command goes on from {options.out}.")
+    SCRIPT.main(__doc__.splitlines()[0], arguments)
 
 
 if __name__ == "__main__":
