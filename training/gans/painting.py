@@ -4,6 +4,7 @@ import copy
 import math
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -27,6 +28,7 @@ from training.run.ranges import POSITIVE, check_ranges
 
 NOISE, WORSE, PLACES = range(31, 34)  # streams of step-keyed randomness
 BETAS = (0.0, 0.99)
+Place = tuple[Any, slice, slice]  # an index
 MOST_NOISE = 6 / 127.5  # deviation of what is laid over small photographs, at most
 BLUR = (0.25, 0.5, 0.25)  # of small photographs, at most, along either axis
 
@@ -35,13 +37,14 @@ BLUR = (0.25, 0.5, 0.25)  # of small photographs, at most, along either axis
 class SecondStageConfig:
     """How a second stage is trained; `images` counts photographs, beside each of which one of G's pictures is painted.
 
-    `load_size` is the side of the decoded photographs, of which crops of four times G's size are taken; photographs
-    are painted again from parts of `part` small pixels, 0 for the whole. `absolute` and `perceptual` weigh how far they
-    then are from the original, in pixels and in the judge's maps; `consistency` how far a large picture made small
-    is from the small one; `texture` and `judge_weight` what two discriminators say of G's pictures: one of patches,
-    of `discriminator_channels`, and one on a frozen network's maps (`training.gans.pretrained`; empty for none), which
-    sees pictures at `judge_size`. Both grow from nothing over the first `warm_up` images. `ema_images` is the
-    half-life of the averaged weights; over the last `anneal` of the run the learning rate falls to zero.
+    `load_size` is the side of the decoded photographs, of which crops of four times G's size are taken; a step sees
+    parts of `part` small pixels, 0 for the whole: of photographs, which are painted again, and of G's pictures.
+    `absolute` and `perceptual` weigh how far the former then are from the original, in pixels and in the judge's maps;
+    `consistency` how far a large picture made small is from the small one; `texture` and `judge_weight` what two
+    discriminators say of G's pictures: one of patches, of `discriminator_channels`, and one on a frozen network's maps
+    (`training.gans.pretrained`; empty for none), which sees pictures at `judge_size`. Both grow from nothing over the
+    first `warm_up` images. `ema_images` is the half-life of the averaged weights; over the last `anneal` of the run
+    the learning rate falls to zero.
     """
 
     split: str = "trainval"
@@ -132,15 +135,16 @@ class SecondStageTrainer(Trainer):
         left = (1 - seen / config.images) / config.anneal if config.anneal else 1.0
         for group in (*self.optimizer.param_groups, *self.D_optimizer.param_groups):
             group["lr"] = config.lr * max(0.0, min(1.0, left))
-        batch = self.source.draw(step)
+        batch, (here, there) = self.source.draw(step), self._place(step)
         z = step_noise((2 * n, self.sizes.z_size), config.seed, step, NOISE, self.device)
         with torch.no_grad(), self._autocast():
-            drawn = self.G(z[n:], batch.phi).float()
-        small, target = self._part(batch.images, step)
+            drawn = self.G(z[n:], batch.phi).float()[here]
+        chance = step_generator(config.seed, step, WORSE, self.device)
+        small, target = worsened(reduced(batch.images), chance)[here], batch.images[there]
         with self._autocast():
             again = self.N(small, z[:n], batch.phi).float()
             painted = self.N(drawn, z[n:], batch.phi).float()
-        losses = self._teach_discriminators(batch.images, painted.detach(), batch.phi, batch.partner)
+        losses = self._teach_discriminators(target, painted.detach(), batch.phi, batch.partner)
         terms = {"absolute": F.l1_loss(again, target), "consistency": F.l1_loss(reduced(painted), drawn)}
         self._judges_learn(False)
         with self._autocast():
@@ -160,17 +164,14 @@ class SecondStageTrainer(Trainer):
         average_weights(self.ema, self.N, step, n, config.ema_images)
         return losses | terms
 
-    def _part(self, images: Tensor, step: int) -> tuple[Tensor, Tensor]:
-        """Parts of the photographs made small, and worse; and of the photographs, the same parts."""
-        small = worsened(reduced(images), step_generator(self.config.seed, step, WORSE, self.device))
+    def _place(self, step: int) -> tuple[Place, Place]:
+        """The part of small pictures that a step sees, and of large ones the same."""
         rest = self.sizes.image_size - self.part
-        if not rest:
-            return small, images
         generator = step_generator(self.config.seed, step, PLACES, torch.device("cpu"))  # the host cuts
-        top, left = whole_numbers(0, rest, (2,), generator).tolist()
-        across, down = (slice(start, start + self.part) for start in (left, top))
-        wide, high = (slice(SCALE * s.start, SCALE * s.stop) for s in (across, down))
-        return small[:, :, down, across], images[:, :, high, wide]
+        starts = whole_numbers(0, rest, (2,), generator).tolist() if rest else (0, 0)
+        here = tuple(slice(start, start + self.part) for start in starts)
+        there = tuple(slice(SCALE * s.start, SCALE * s.stop) for s in here)
+        return (..., *here), (..., *there)
 
     def _teach_discriminators(self, real: Tensor, fake: Tensor, phi: Tensor, partner: Tensor) -> dict[str, Tensor]:
         both, n, losses = torch.cat([real, fake]), len(real), {}
