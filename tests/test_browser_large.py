@@ -7,7 +7,7 @@ import pytest
 from gradio_client import Client
 from gradio_client.exceptions import ValidationError
 from PIL import Image
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 from support.app_server import serve
 from support.browser import draw, open_tab, seeds, shown, thumbnails, upload
 
@@ -56,17 +56,22 @@ def test_large_pictures_come_first_and_the_switch_gives_the_papers(page):
 
 
 def test_small_pictures_stand_for_large_ones_until_these_are_there(page):
-    expect(thumbnails(page, "history")).to_have_count(8)
-    widths = page.evaluate_handle(
-        """() => { const seen = []; document.querySelector("#pictures").addEventListener(
-            "load", event => seen.push(event.target.naturalWidth), true); return seen; }"""
-    )
+    pictures, remembered, events = thumbnails(page), thumbnails(page, "history"), []
+    expect(remembered).to_have_count(8)
+
+    def hold_the_second(event: Route) -> None:
+        events.append(event)
+        if len(events) != 2:
+            event.continue_()
+
+    page.route("**/queue/join*", hold_the_second)
     draw(page, "a blue flower", 51)
     for k in range(8):
-        wait_for_size(thumbnails(page).nth(k).locator("img"), SMOOTH)
-    seen = widths.json_value()
-    assert 64 in seen[:8] and 256 in seen and seen[-1] == 256, seen
-    remembered = thumbnails(page, "history")
+        wait_for_size(pictures.nth(k).locator("img"), CRISP if k else SMOOTH)
+    expect(remembered).to_have_count(9)
+    events[1].continue_()
+    for k in range(8):
+        wait_for_size(pictures.nth(k).locator("img"), SMOOTH)
     expect(remembered).to_have_count(16)
     for k in range(16):
         wait_for_size(remembered.nth(k).locator("img"), SMOOTH)

@@ -2,11 +2,13 @@
 
 import dataclasses
 import json
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from support.figures import measure_fewer
 
 from t2i import Synthesizer
 from training.data import load_data
@@ -26,6 +28,13 @@ class Trunk(torch.nn.Module):
 def load_trunk(device):
     return Trunk().to(device)
 """
+
+
+@pytest.fixture(scope="module", autouse=True)
+def fewer() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        measure_fewer(patch)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -63,11 +72,11 @@ def test_one_command_measures_everything(measured):
     assert [space["name"] for space in figures["spaces"]] == ["pooled.py", "pixels"]
     for space in figures["spaces"]:
         assert "no class posterior" in space["inception_score_of"]
-        assert space["drawn"]["n"] == 480 and space["drawn"]["n_photographs"] == 96  # 8 classes of 12, 5 captions each
+        assert space["drawn"]["n"] == 192 and space["drawn"]["n_photographs"] == 96  # 8 classes of 12, 2 captions each
         for part in ("drawn", "training_photographs"):
             assert space[part]["fid"] >= 0 and space[part]["inception_score"] >= 1
         assert space["training_photographs"]["fid"] < space["drawn"]["fid"]  # untrained G
-        assert space["diversity"]["drawn"]["groups"] == 50 and space["diversity"]["photographs"]["groups"] == 8
+        assert space["diversity"]["drawn"]["groups"] == 8 and space["diversity"]["photographs"]["groups"] == 8
         assert space["nearest"]["n_training_photographs"] == 34 * 12
     assert figures["r_precision"]["image_side"] == "pixels" and figures["r_precision"]["any"]["drawn"]["choices"] == 100
     assert picture.width > picture.height > 4 * 64

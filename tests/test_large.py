@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from conftest import save_network
 from PIL import Image
+from support.figures import measure_fewer
 
 from t2i import Synthesizer
 from t2i.networks.second_stage import SecondStage
@@ -55,11 +56,11 @@ def plain(full_snapshot, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def measured(plain, large_snapshot):
-    """The same sixteen pictures of both models."""
-    photographs, phi = noise(24, 256), plain.encode_text("a red flower").expand(16, -1)
+    """The same eight pictures of both models."""
+    photographs, phi = noise(24, 256), plain.encode_text("a red flower").expand(8, -1)
     figures = []
     for model in (plain, Synthesizer.from_pretrained(large_snapshot)):
-        small = evaluate.draw_pixels(model, phi, range(16))
+        small = evaluate.draw_pixels(model, phi, range(8))
         found = measure_large(model, photographs[:12], photographs[12:], [load_space("pixels")], phi, small)
         figures.append(found)
     return figures
@@ -68,7 +69,7 @@ def measured(plain, large_snapshot):
 def test_an_untrained_second_stage_is_as_good_as_bicubic(measured):
     (space,), figures = measured[0]["spaces"], measured[0]
     assert space["drawn"]["fid"] == pytest.approx(space["bicubic"]["fid"], rel=0.02)
-    assert figures["reduced_difference"] < 3 and (figures["resolution"], figures["n"]) == (256, 16)
+    assert figures["reduced_difference"] < 3 and (figures["resolution"], figures["n"]) == (256, 8)
     assert figures["power"]["drawn"]["greatest"] < 0.05  # photographs are noise here
 
 
@@ -82,6 +83,7 @@ def test_what_a_second_stage_adds_shows_in_its_figures_alone(measured):
 
 def test_the_command_measures_both_sizes(large_snapshot, synthetic, tmp_path, monkeypatch):
     few = synthetic.thin(40)
+    measure_fewer(monkeypatch)
     monkeypatch.setattr(evaluate, "load_data", lambda name, root, side: replace(few, images=resized(few.images, side)))
     files = {flag: tmp_path / f"measured.{flag}" for flag in ("out", "table", "spectrum")}
     outputs = [part for flag, file in files.items() for part in (f"--{flag}", str(file))]

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
+from support.figures import measure_fewer
 from support.layouts import draw_coco, draw_cub, draw_oxford, draw_pairs
 
 from t2i import Synthesizer
@@ -244,6 +245,7 @@ def test_one_command_goes_from_a_pack_alone_to_weights(flowers, tmp_path, monkey
         monkeypatch.setitem(presets, "smoke", dataclasses.replace(presets["smoke"], **fewer))
     for module in (style, match):
         monkeypatch.setattr(module, "HELD_OUT_IMAGES", 64)
+    measure_fewer(monkeypatch)
     shutil.copy(flowers, "flowers.tar")
     flags = {"--data": "packed", "--root": "flowers.tar", "--preset": "smoke", "--epochs": "1", "--device": "cpu"}
     command = [part for flag in flags.items() for part in flag] + ["-o", "weights"]

@@ -9,6 +9,7 @@ import pytest
 import torch
 from huggingface_hub import ModelCard
 from PIL import Image
+from support.figures import measure_fewer
 
 from t2i import Synthesizer
 from t2i.config import ModelConfig, SnapshotConfig, TextEncoderConfig
@@ -129,6 +130,7 @@ def test_a_second_stage_is_trained_for_the_snapshot_shown_and_measured(
     arguments, synthetic, full_snapshot, tmp_path, monkeypatch
 ):
     few = synthetic.thin(40)
+    measure_fewer(monkeypatch)
     monkeypatch.setattr(release, "load_data", lambda name, root, side: replace(few, images=resized(few.images, side)))
     job, _ = release.parse([*arguments, "--max-minutes=100"])
     job = replace(job, missing={"second_stage": "Too small."}, plan=Plan(features=("pixels",)))
