@@ -16,8 +16,8 @@ PART = {"x": torch.nn.Linear(1, 1)}
 RUN = {"data": "folder", "pictures": "aaaa", "captions": "bbbb", "generator": "cccc", "epochs": 2, "lr": 0.1}
 
 
-def claim(folder, config=RUN, free=("epochs", "lr"), defaults=None, below=1000):
-    with claimed(folder, config, free, defaults or {}, below):
+def claim(folder, config=RUN, free=("epochs", "lr"), defaults=None, below=1000, **more):
+    with claimed(folder, config, free, defaults or {}, below, **more):
         pass
 
 
@@ -61,6 +61,23 @@ def test_a_run_that_has_seen_more_than_is_asked_for_keeps_its_history(tmp_path):
     assert json.loads((tmp_path / CONFIG).read_text()) == RUN
     claim(tmp_path, RUN | {"epochs": 3}, below=192)
     assert json.loads((tmp_path / CONFIG).read_text())["history"] == [{"until_image": 128, "epochs": 2}]
+
+
+@pytest.mark.parametrize(
+    ("epochs", "seen", "kept"),
+    [(3, 128, []), (4, 192, []), (3, 200, [{"until_image": 200, "epochs": 4}]), (2, 100, []),
+     (2, 128, []), (2, 130, [{"until_image": 130, "epochs": 4}])],
+)  # fmt: skip
+def test_a_length_that_has_changed_nothing_yet_is_no_history(tmp_path, epochs, seen, kept):
+    """Of runs whose last half alone depends on their length, 128 images an epoch."""
+    more = {"ends_from": lambda config: 64 * config["epochs"]}
+    claim(tmp_path, RUN | {"epochs": 4}, **more)
+    save_state(tmp_path, seen, PART)
+    claim(tmp_path, RUN | {"epochs": epochs}, **more)
+    told = json.loads((tmp_path / CONFIG).read_text())
+    assert told["epochs"] == epochs and told.get("history", []) == kept
+    claim(tmp_path, RUN | {"epochs": epochs, "lr": 0.2}, **more)
+    assert json.loads((tmp_path / CONFIG).read_text())["history"][-1] == {"until_image": seen, "lr": 0.1}
 
 
 def hold(folder, ready) -> None:

@@ -11,6 +11,7 @@ from collections import Counter
 from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -122,12 +123,17 @@ def train_gan(
     made_of |= data.contents() | asdict(config) | trainer.precision.record()
     below, tick = trainer.total_images + trainer.batch_size, config.tick_epochs * trainer.epoch
     defaults = asdict(GanConfig()) | trainer.precision.before()
-    with claimed(out, made_of, FREE, defaults, below) if is_first() else nullcontext():
+    with claimed(out, made_of, FREE, defaults, below, annealed_from) if is_first() else nullcontext():
         if is_first():
             write_text(out / "captions.txt", "".join(caption + "\n" for caption in grid_captions(data)))
             save_grid(to_images(trainer.source.draw(FAR_STEP).images), out / "reals.png")
         train(trainer, out, trainer.total_images, tick, tick, max_minutes)
     return trainer
+
+
+def annealed_from(run: dict[str, Any]) -> float:
+    """The image from which the learning rate of a run, by its config.json, falls to zero."""
+    return (1 - run["anneal"]) * run["epochs"] * run["images"]
 
 
 def describe_gan(trainer: GanTrainer, encoder: TextEncoder, data: CaptionedImages, run: Path) -> SnapshotConfig:

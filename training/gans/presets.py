@@ -159,7 +159,7 @@ EXAMPLES["cub-cropped"] = EXAMPLES["cub"]
 
 MODERN = GanConfig(
     load_size=68, generator="residual", generator_channels=32, discriminator_channels=48, captions_per_image=1,
-    epochs=48, halve_lr_epochs=1000, anneal=0.15, interpolated_share=0.25, joint_norm=False, diversity=0.2,
+    epochs=36, halve_lr_epochs=1000, anneal=0.15, interpolated_share=0.25, joint_norm=False, diversity=0.2,
     readable=0.2, augment=True, judge="efficientnet_b0", tick_epochs=1,
 )  # fmt: skip
 

@@ -3,7 +3,7 @@
 import fcntl
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,13 +21,15 @@ WORDS = {  # for people, what keys stand for that no flag is named after
 
 @contextmanager
 def claimed(
-    folder: Path, config: dict[str, Any], free: tuple[str, ...], defaults: dict[str, Any], below: int
-) -> Iterator[None]:
+    folder: Path, config: dict[str, Any], free: tuple[str, ...], defaults: dict[str, Any], below: int,
+    ends_from: Callable[[dict[str, Any]], float] = lambda config: 0,
+) -> Iterator[None]:  # fmt: skip
     """Make the run's folder and its config.json, or check that the run there is the same one; keep others out.
 
     `config` tells all that the run is made of. Keys in `free` may change when it is resumed; what they
     were, and up to which image, is kept under `history`. `below` is a number of images that a run of this length
-    never sees. States that came in parts become whole. ValueError for a folder that another process is using,
+    never sees; `ends_from` of a config the image up to which a run of any length is the same: until then its length
+    is no change. States that came in parts become whole. ValueError for a folder that another process is using,
     that holds another run or one that has seen more. The lock ends with the process, however that ends.
     """
     make_folder(folder)
@@ -41,6 +43,8 @@ def claimed(
                 f"{folder} has seen {seen:,} images already, more than a run of this length; give more {flag}, or "
                 "choose another --out folder."
             )
+        if newest and newest_images(folder) <= min(map(ends_from, (old or config, config))):
+            changed = [key for key in changed if key != "epochs"]
         if changed and newest:
             history.append({"until_image": newest_images(folder), **{k: old.get(k) for k in changed}})
         remove_leftovers(folder)
