@@ -27,7 +27,18 @@ from starlette.middleware import Middleware
 from t2i.config import TITLES
 from t2i.networks.text import MAX_CHARACTERS, is_readable, legible, num_words
 from t2i.page import browser, texts
-from t2i.page.checks import WHOLE_SEED, Verdict, checks, one_of, readable, readable_lines, uploaded, whole
+from t2i.page.checks import (
+    WHOLE_SEED,
+    Verdict,
+    checks,
+    fraction,
+    one_of,
+    optional,
+    readable,
+    readable_lines,
+    uploaded,
+    whole,
+)
 from t2i.page.components import (
     STYLE_SHEET,
     Pictures,
@@ -48,6 +59,7 @@ from t2i.page.settings import (
     FIRST_FRAMES,
     FIRST_SEED,
     FIRST_STEPS,
+    FIRST_STRENGTH,
     FORMATS,
     LONE_SEED,
     MAX_CAPTIONS,
@@ -167,6 +179,12 @@ def generate_tab(endpoints: Endpoints, painter: list[gr.Component], repaint: lis
             button = gr.Button("Draw", variant="primary", elem_classes="draw")
             pictures = gallery(first, "Pictures", elem_id="pictures")
             gr.Markdown(texts.HINT, elem_id="hint", elem_classes="hint")
+            with gr.Row(equal_height=True):
+                more = gr.Button("More like this", elem_classes="draw", scale=2, min_width=140, elem_id="more")
+                strength = gr.Slider(
+                    0, 1, FIRST_STRENGTH, step=0.05, label="How far from it", info=texts.NEAR, scale=5, min_width=220
+                )
+                near = gr.Number(visible="hidden", precision=0)  # of pictures near another: where they lie
             gr.Markdown("This visit", elem_classes="heading")
             history = gallery(first, "This visit", buttons=[], allow_preview=False, elem_id="history")
         with gr.Column(scale=2, min_width=280):
@@ -185,7 +203,7 @@ def generate_tab(endpoints: Endpoints, painter: list[gr.Component], repaint: lis
 
     typed = partial(gr.on, [caption.submit, button.click])
     picked = samples.click(lambda row: row[0], samples, caption, **AT_ONCE).then
-    settings = [caption, seed, renew, *painter]
+    settings = [caption, seed, renew, near, strength, *painter]
     restored = dropped.upload(endpoints.restore, dropped, settings, **DECODING, **QUIETLY).success
     drawing = {
         "fn": endpoints.generate, "inputs": [caption, seed, count, *painter], "outputs": pictures, **DRAWING,
@@ -194,23 +212,33 @@ def generate_tab(endpoints: Endpoints, painter: list[gr.Component], repaint: lis
         ),
     }  # fmt: skip
 
-    def paint(after: Callable, **endpoint: str) -> None:
-        """Draw after an event, what takes long small at first."""
-        if endpoints.sizes:
+    nearby = {
+        "fn": endpoints.vary, "inputs": [caption, seed, near, strength, count, *painter], "outputs": pictures,
+        **DRAWING, "validator": checks(
+            readable, WHOLE_SEED, WHOLE_SEED, fraction, whole("number of pictures", 1, MAX_COUNT),
+            *painter_checks(endpoints),
+        ),
+    }  # fmt: skip
+    again = {
+        "fn": endpoints.draw, "inputs": [caption, seed, count, near, strength, *painter], "outputs": pictures,
+        **DRAWING, "validator": checks(
+            readable, WHOLE_SEED, whole("number of pictures", 1, MAX_COUNT), optional(WHOLE_SEED), fraction,
+            *painter_checks(endpoints),
+        ),
+    }  # fmt: skip
+    for event, endpoint in ((typed, {"api_name": "generate"}), (picked, {"api_visibility": "private"})):
+        after = event(None, [seed, renew], [seed, near, pictures], js=browser.NEXT_SEED, **IN_BROWSER).then
+        if endpoints.sizes:  # what takes long is shown small at first
             after = after(**drawing | {"fn": endpoints.preview}, api_visibility="private").success
         after(**drawing, **endpoint)
-
-    for event, endpoint in (
-        (typed, {"api_name": "generate"}),
-        (picked, {"api_visibility": "private"}),
-        (restored, {"api_visibility": "private"}),
-    ):
-        paint(event(None, [seed, renew], [seed, pictures], js=browser.NEXT_SEED, **IN_BROWSER).then, **endpoint)
-    for event in repaint:
-        paint(event, api_visibility="private")
+    varied = more.click(None, None, [renew, near, pictures], js=browser.NEXT_NEAR, **IN_BROWSER)
+    varied.then(**nearby, api_name="vary")
+    closed = restored(None, None, pictures, js=browser.CLOSE, **IN_BROWSER)
+    for event in (closed.then, *repaint):
+        event(**again, api_visibility="private")
     dropped.change(None, None, dropped, js="() => null", **IN_BROWSER)
     caption.change(None, caption, note, js=browser.COUNT, **IN_BROWSER)
-    share.click(None, [caption, seed, *painter], link, js=browser.SHARE, **IN_BROWSER)
+    share.click(None, [caption, seed, near, strength, *painter], link, js=browser.SHARE, **IN_BROWSER)
     gr.on(  # its progress is shown nowhere else: it would wipe off what the caption's box says of an early Enter
         None, endpoints.open_link, link, [*settings, pictures], js=browser.OPENED, show_progress_on=link, **QUIETLY
     )

@@ -22,6 +22,7 @@ STRIP_STEPS, ANIMATION_STEPS = 8, 48
 MAX_SIDE = 4096
 SIZES = "side of each picture: what the generator draws, or four times that from a model's second stage"
 OTHERS = """other commands (each has its own -h):
+  t2i vary CAPTION                      pictures near that of a seed
   t2i interpolate A B                   walk from one caption to another: mp4, GIF, WebP or a strip
   t2i style PHOTO CAPTION [CAPTION ...] captions in the style of a photograph
   t2i grid CAPTION [CAPTION ...]        captions against seeds, with labels"""
@@ -53,6 +54,19 @@ def draw(options: argparse.Namespace) -> None:
         save_png(enlarge(picture, options.scale), file, told)
     last = f" to {seeds[-1]}" if len(seeds) > 1 else ""
     print(f"{options.out}: seed {seeds[0]}{last}, {synth.name}")
+
+
+def vary(options: argparse.Namespace) -> None:
+    """Pictures near that of a seed, the one itself first."""
+    check_out(options.out, (".png",))
+    others, synth = consecutive_seeds(options.near, options.count), load(options)
+    images = synth.generate(options.caption, options.seed, options.size)
+    images += synth.vary(options.caption, options.seed, others, options.strength, options.size)
+    more = {"count": len(others), "second_seed": others[0], "noise_blend": options.strength}
+    told = parameters_text(options.caption, options.seed, images[0].size, synth.name, **more)
+    with replacing(options.out) as file:
+        save_png(enlarge(make_grid(images, min(len(images), COLUMNS + 1)), options.scale), file, told)
+    print(f"{options.out}: seed {options.seed} and {len(others)} near it, {synth.name}")
 
 
 def interpolate(options: argparse.Namespace) -> None:
@@ -150,7 +164,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def parser(command: str) -> Parser:
-    """The arguments of "interpolate", "style", "grid" or, as "", of a single caption."""
+    """The arguments of "vary", "interpolate", "style", "grid" or, as "", of a single caption."""
     run, add_arguments, out = COMMANDS[command]
     shape = argparse.RawDescriptionHelpFormatter
     made = Parser(f"t2i {command}".strip(), description=run.__doc__, epilog=None if command else OTHERS,
@@ -168,6 +182,15 @@ def _draw_arguments(add: Callable) -> None:
     add("caption", help='for example "a pink flower with a yellow center"')
     add("--seed", type=_whole(0, MAX_SEED), default=0, help="noise of the first picture (default: 0)")
     add("--count", type=_whole(1, 64), default=1, help="pictures, each with the next seed (default: 1)")
+    add("--scale", type=_whole(1, 16), default=1, help="enlarge each pixel (default: 1)")
+
+
+def _vary_arguments(add: Callable) -> None:
+    add("caption", help='for example "a pink flower with a yellow center"')
+    add("--seed", type=_whole(0, MAX_SEED), default=0, help="noise of the picture to vary (default: 0)")
+    add("--strength", type=_share, default=0.3, help="how far from it, 0 to 1 (default: 0.3)")
+    add("--near", type=_whole(0, MAX_SEED), default=1, help="seed of the first noise that it goes towards (default: 1)")
+    add("--count", type=_whole(1, 64), default=8, help="pictures near it, each towards the next seed (default: 8)")
     add("--scale", type=_whole(1, 16), default=1, help="enlarge each pixel (default: 1)")
 
 
@@ -207,6 +230,16 @@ def _whole(low: int, high: int) -> Callable[[str], int]:
     return number
 
 
+def _share(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
+    return value
+
+
 def _device(name: str) -> str:
     try:
         torch.empty(0, device=name)
@@ -217,6 +250,7 @@ def _device(name: str) -> str:
 
 COMMANDS = {
     "": (draw, _draw_arguments, "flowers.png"),
+    "vary": (vary, _vary_arguments, "near.png"),
     "interpolate": (interpolate, _interpolate_arguments, "walk.mp4"),
     "style": (style, _style_arguments, "style.png"),
     "grid": (grid, _grid_arguments, "grid.png"),

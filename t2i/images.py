@@ -18,18 +18,26 @@ from t2i.networks.text import is_readable, writable
 from t2i.photos import to_square
 
 GAP = 2  # pixels between the pictures of a grid
-TOLD = r"(?s)(.*)\n(?:Seed: ([0-9]{1,10}), )?Size: ([0-9]{1,5})x[0-9]+, Model: ([^,\n]+).*"  # by `parameters_text`
+TOLD = re.compile(  # by `parameters_text`
+    r"(?s)(.*)\n(?:Seed: ([0-9]{1,10}), )?Size: ([0-9]{1,5})x[0-9]+, Model: ([^,\n]+)"
+    r"(?:, Second seed: ([0-9]{1,10}), Noise blend: ([01](?:\.[0-9]{1,4})?)|.*)"
+)
 LABEL_SIZE, LABEL_WIDTH, LABEL_GAP = 14, 200, 10  # pixels of a labelled grid: type, room for a caption, space
 
 
 @dataclass(frozen=True)
 class Parameters:
-    """What the text of a PNG tells of how it was drawn; `size` is the side in pixels."""
+    """What the text of a PNG tells of how it was drawn; `size` is the side in pixels.
+
+    Of a picture near another, `second_seed` and `noise_blend` tell where its noise lies.
+    """
 
     caption: str
     seed: int
     model: str
     size: int
+    second_seed: int | None = None
+    noise_blend: float = 0.0
 
 
 def parameters_text(caption: str, seed: int | None, size: tuple[int, int], model: str, **more: object) -> str:
@@ -131,10 +139,11 @@ def save_png(image: Image.Image, file: str | Path | BinaryIO, parameters: str) -
 def read_parameters(image: Image.Image) -> Parameters | None:
     """How a PNG that we wrote was drawn; None if its text tells nothing that can be drawn again."""
     text = image.info.get("parameters")
-    told = re.fullmatch(TOLD, text) if isinstance(text, str) else None
-    if not told or told[2] is None or int(told[2]) > MAX_SEED:
+    told = TOLD.fullmatch(text) if isinstance(text, str) else None
+    if not told or told[2] is None or max(int(told[2]), int(told[5] or 0)) > MAX_SEED or not is_readable(told[1]):
         return None
-    return Parameters(told[1], int(told[2]), told[4], int(told[3])) if is_readable(told[1]) else None
+    near = {} if told[5] is None else {"second_seed": int(told[5]), "noise_blend": min(1.0, float(told[6]))}
+    return Parameters(told[1], int(told[2]), told[4], int(told[3]), **near)
 
 
 def to_pixels(images: list[Image.Image], size: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""Whole numbers as programs and people write them."""
+"""Numbers as programs and people write them."""
 
 import re
 from math import isfinite
@@ -22,6 +22,11 @@ def whole_in(text: str) -> int | None:
     """The whole number that a text of up to ten digits says, also as 7.0; None for all else."""
     match = re.fullmatch(r"([0-9]{1,10})(\.0+)?", text)
     return int(match[1]) if match else None
+
+
+def decimal_in(text: str) -> float | None:
+    """The number that a text such as 0.25 says; None for all else."""
+    return float(text) if re.fullmatch(r"[0-9]{1,10}(\.[0-9]{1,10})?", text.strip()) else None
 
 
 def checked_seed(value: object) -> int:

@@ -142,6 +142,29 @@ class Synthesizer:
             image.info["parameters"] = parameters_text(caption, seed, image.size, self.name)
         return images
 
+    def vary(
+        self,
+        caption: str,
+        seed: int = 0,
+        others: int | Sequence[int] = range(1, 9),
+        strength: float = 0.3,
+        size: int | None = None,
+    ) -> list[Image.Image]:
+        """Pictures near the one of `seed`: its noise goes `strength` of the way, 0 to 1, along the arcs to the noises
+        of other seeds. Their text tells both seeds and the strength. ValueError as in `blend`, which draws the same.
+        """
+        check_amount(strength)
+        strength = round(strength, 4)  # as its text tells
+        seed, others = checked_seed(seed), [checked_seed(other) for other in _listed(others)]
+        z = self.noise(seed)
+        around = stack([slerp(z, self.noise(other), strength) for other in others]) if others else z[None][:0]
+        phi = self.encode_text(caption).expand(len(others), -1)
+        images = self.generate_from(around, phi, size)
+        for image, other in zip(images, others):
+            text = parameters_text(caption, seed, image.size, self.name, **second_noise(other, strength))
+            image.info["parameters"] = text
+        return images
+
     def blend(
         self,
         caption_a: str,
@@ -158,8 +181,7 @@ class Synthesizer:
         the arc between the noises. ValueError as in `generate`, and for amounts outside 0 to 1.
         """
         for value in (amount, noise_amount):
-            if not 0 <= value <= 1:
-                raise ValueError(f"The amount is {value!r}; give a number from 0 to 1.")
+            check_amount(value)
         seed, to_seed = checked_seed(seed), None if to_seed is None else checked_seed(to_seed)
         z = self.noise(seed)
         if to_seed is not None:
@@ -168,7 +190,7 @@ class Synthesizer:
         image = self.generate_from(z[None], phi[None], size)[0]
         more = {} if caption_a == caption_b else {"second_caption": caption_b, "blend": round(amount, 4)}
         if to_seed is not None:
-            more |= {"second_seed": to_seed, "noise_blend": round(noise_amount, 4)}
+            more |= second_noise(to_seed, noise_amount)
         image.info["parameters"] = parameters_text(caption_a, seed, image.size, self.name, **more)
         return image
 
@@ -318,6 +340,17 @@ class Synthesizer:
         """z (z_size,) of a seed, drawn on the CPU from N(0, 1)."""
         generator = torch.Generator().manual_seed(checked_seed(seed))
         return torch.randn(self.config.model.z_size, generator=generator)
+
+
+def check_amount(value: float) -> None:
+    """ValueError unless it is a way from 0 to 1."""
+    if not 0 <= value <= 1:
+        raise ValueError(f"The amount is {value!r}; give a number from 0 to 1.")
+
+
+def second_noise(seed: int, amount: float) -> dict[str, float]:
+    """What a picture's text tells of a noise that lies between two."""
+    return {"second_seed": seed, "noise_blend": round(amount, 4)}
 
 
 def consecutive_seeds(first: int, count: int) -> list[int]:

@@ -45,6 +45,10 @@ PICTURES = "list[dict(image: filepath, caption: str | None) | dict(video: filepa
 MODEL = "Literal of the models' names"
 ENDPOINTS = {  # the public API: what people's programs rely on
     "/generate": ({"caption": "str", "seed": "int", "count": "int", "model": MODEL}, [PICTURES]),
+    "/vary": (
+        {"caption": "str", "seed": "int", "near": "int", "strength": "float", "count": "int", "model": MODEL},
+        [PICTURES],
+    ),
     "/interpolate": (
         {
             "caption_a": "str",
@@ -104,7 +108,7 @@ def pixels(images: list[Image.Image]) -> list[bytes]:
     return [image.tobytes() for image in images]
 
 
-def test_exactly_four_endpoints_are_public_and_typed(client, synth):
+def test_exactly_five_endpoints_are_public_and_typed(client, synth):
     names = ", ".join(f"'{model.name}'" for model in (synth, *synth.variants.values()))
 
     def model_or(kind: str) -> str:
@@ -129,6 +133,14 @@ def test_pictures_are_the_synthesizers_own_with_their_text(client, synth):
         assert image.format == "PNG" and image.size == (64, 64)
         assert image.info["parameters"] == f"{CAPTION}\nSeed: {seed}, Size: 64x64, Model: {synth.name}"
         assert image.tobytes() == expected.tobytes()
+
+
+def test_pictures_near_another_are_the_synthesizers_own(client, synth):
+    near = pictures(client, "/vary", caption=CAPTION, seed=7, near=20, strength=0.4, count=2)
+    assert [caption for _, caption in near] == ["seed 7 near 20", "seed 7 near 21"]
+    assert pixels([image for image, _ in near]) == pixels(synth.vary(CAPTION, 7, [20, 21], 0.4))
+    with pytest.raises(ValidationError, match="How far to go must be a number from 0 to 1"):
+        pictures(client, "/vary", caption=CAPTION, seed=7, near=20, strength=1.5, count=2)
 
 
 def test_a_call_without_arguments_draws_the_first_example(client, synth):
@@ -323,10 +335,11 @@ def mcp_answers(address: str, calls: dict[str, dict]) -> tuple[list[str], dict]:
     return anyio.run(ask)
 
 
-def test_the_same_four_are_mcp_tools(address, synth):
+def test_the_same_five_are_mcp_tools(address, synth):
     photo = "data:image/jpeg;base64," + base64.b64encode(synth.photos[0].read_bytes()).decode()
     calls = {
         "generate": {"caption": CAPTION, "seed": 1, "count": 2},
+        "vary": {"caption": CAPTION, "seed": 1, "near": 2, "strength": 0.5, "count": 2},
         "interpolate": {"caption_a": CAPTION, "caption_b": OTHER, "steps": 3},
         "transfer_style": {"photo": photo, "caption": CAPTION, "captions": OTHER},
         "explain": {"caption": CAPTION, "seed": 1},
@@ -341,11 +354,13 @@ def test_the_same_four_are_mcp_tools(address, synth):
 def test_mcp_tools_take_numbers_that_are_written_as_text(address):
     calls = {
         "generate": {"caption": CAPTION, "seed": "5", "count": "2.0"},
+        "vary": {"caption": CAPTION, "seed": 1, "near": "8", "strength": " 0.25 ", "count": "1"},
         "interpolate": {"caption_a": CAPTION, "caption_b": OTHER, "steps": " 3 ", "seed": 4.0},
         "explain": {"caption": CAPTION, "seed": "7.5"},
     }
     _, answers = mcp_answers(address, calls)
     assert set(re.findall(r"seed-(\d+)\.png", str(answers["generate"].content))) == {"5", "6"}
+    assert "seed-1-near-8.png" in str(answers["vary"].content)
     assert "seed-4-step-3.png" in str(answers["interpolate"].content) and not answers["interpolate"].isError
     assert answers["explain"].isError and "'7.5' is not" in answers["explain"].content[0].text
 
@@ -385,30 +400,35 @@ def test_a_stopped_animation_leaves_nothing_behind(synth, tmp_path, monkeypatch)
     assert not list(tmp_path.iterdir())
 
 
-def test_a_bare_model_says_what_it_lacks_and_has_three_endpoints(snapshot, tmp_path):
+def test_a_bare_model_says_what_it_lacks_and_has_four_endpoints(snapshot, tmp_path):
     bare = shutil.copytree(snapshot, tmp_path / "bare", ignore=shutil.ignore_patterns("discriminator.*"))
     page = in_a_loop(build, Shelf(Synthesizer.from_pretrained(bare)))
     shown, endpoints = str(page.get_config_file()["components"]), page.get_api_info()["named_endpoints"]
     assert "These weights have no style encoder" in shown and "These weights come alone" in shown
-    assert list(endpoints) == ["/generate", "/interpolate", "/explain"]
+    assert list(endpoints) == ["/generate", "/vary", "/interpolate", "/explain"]
     assert Endpoints(Shelf(Synthesizer.from_pretrained(bare))).explain(CAPTION, 1)[2] == []
 
 
 def test_a_link_opens_its_pictures_and_refuses_in_a_sentence(synth):
     endpoints = Endpoints(Shelf(synth))
-    caption, seed, renew, model, drawn = endpoints.open_link("?caption=a+red+%26+blue+flower&seed=5")
+    caption, seed, renew, *near, model, drawn = endpoints.open_link("?caption=a+red+%26+blue+flower&seed=5")
     assert (caption, seed, renew, model) == ("a red & blue flower", 5, False, synth.name)
+    assert near == [None, gr.skip()]
+    *_, near, strength, model, drawn_near = endpoints.open_link("?caption=a+red+flower&seed=5&near=9&strength=0.4")
+    assert (near, strength, drawn_near[0][1]) == (9, 0.4, "seed 5 near 9")
     assert [text for _, text in drawn] == [f"seed {5 + k}" for k in range(8)]
     assert endpoints.open_link("?seed=3")[0] == synth.examples[0]
     other = synth.variants["skip-thought"].name
-    assert endpoints.open_link(f"?seed=3&model={other}")[3] == other
+    assert endpoints.open_link(f"?seed=3&model={other}")[5] == other
     with pytest.warns(UserWarning, match="no longer here"):
-        assert endpoints.open_link("?seed=3&model=gone@1234")[3] == synth.name
+        assert endpoints.open_link("?seed=3&model=gone@1234")[5] == synth.name
     assert endpoints.open_link("?__theme=dark") == endpoints.open_link("") == gr.skip()
     for search, sentence in (
         ("?seed=seven", "The link's seed is 'seven'"),
         (f"?seed={MAX_SEED + 1}", "The link's seed is '4294967296'"),
         ("?seed=-1", "The link's seed is '-1'"),
+        ("?seed=1&near=x", "The link's seed is 'x'"),
+        ("?seed=1&near=2&strength=-1", "The link's strength is '-1'"),
         ("?caption=", "The caption is empty"),
         ("?caption=" + "x" * 300, "shorten it by 99"),
         ("?caption=%ff%fe&seed=1", "The caption has no Latin letters"),
@@ -421,10 +441,12 @@ def test_a_picture_gives_its_settings_back_and_a_model_that_is_not_here_is_told(
     endpoints, other = Endpoints(Shelf(synth)), synth.variants["skip-thought"]
     for model in (synth, other):
         save_png(image := model.generate(CAPTION, 5)[0], tmp_path / "here.png", image.info["parameters"])
-        assert endpoints.restore(str(tmp_path / "here.png")) == (CAPTION, 5, False, model.name)
+        assert endpoints.restore(str(tmp_path / "here.png")) == (CAPTION, 5, False, None, gr.skip(), model.name)
     save_png(image, tmp_path / "lost.png", parameters_text(CAPTION, 5, image.size, "lost@1234"))
     with pytest.warns(UserWarning, match="lost@1234, which drew this picture, is not here; the model chosen above"):
-        assert endpoints.restore(str(tmp_path / "lost.png")) == (CAPTION, 5, False, gr.skip())
+        assert endpoints.restore(str(tmp_path / "lost.png")) == (CAPTION, 5, False, None, gr.skip(), gr.skip())
+    save_png(image := synth.vary(CAPTION, 5, 9, 0.4)[0], tmp_path / "near.png", image.info["parameters"])
+    assert endpoints.restore(str(tmp_path / "near.png")) == (CAPTION, 5, False, 9, 0.4, synth.name)
 
 
 def test_the_picture_clicked_is_the_one_that_was_shown_there(synth, tmp_path):

@@ -173,10 +173,46 @@ def test_a_link_is_copied_and_opens_the_same_pictures(page, address, full_snapsh
     assert shown(thumbnails(page).first) == first
 
 
+def test_more_like_this_draws_neighbours_that_link_and_file_bring_back(page, full_snapshot, tmp_path):
+    draw(page, CAPTION, 7)
+    thumbnails(page).nth(1).click()
+    expect(seed_box(page)).to_have_value("8")
+    page.get_by_label("number input for How far from it").fill("0.2")
+    page.get_by_role("button", name="More like this").click()
+    expect(thumbnails(page).first).to_have_text(re.compile("seed 8 near "))
+    near = [int(text.split()[-1]) for text in thumbnails(page).all_inner_texts()]
+    assert near == list(range(near[0], near[0] + 8))
+    expect(seed_box(page)).to_have_value("8")
+    expect(page.get_by_label("New seed each time")).not_to_be_checked()
+    page.get_by_role("button", name="Copy a link").click()
+    link = page.get_by_label("Link to these pictures")
+    expect(link).to_have_value(re.compile(f"&near={near[0]}&strength=0.2&"))
+    thumbnails(page).nth(2).click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download", exact=True).click()
+    download.value.save_as(tmp_path / "third.png")
+    synth = Synthesizer.from_pretrained(full_snapshot)
+    with Image.open(tmp_path / "third.png") as image:
+        assert image.tobytes() == synth.vary(CAPTION, 8, near[2], 0.2)[0].tobytes()
+    draw(page, "something else", 60)
+    page.get_by_role("button", name="Copy a link").click()
+    expect(link).not_to_have_value(re.compile("near="))
+    upload(page, "#dropped", tmp_path / "third.png")
+    expect(thumbnails(page).first).to_have_text(f"seed 8 near {near[2]}")
+    expect(caption_box(page)).to_have_value(CAPTION)
+    third = shown(thumbnails(page).first)
+    page.get_by_role("button", name="Copy a link").click()
+    expect(link).to_have_value(re.compile(f"&near={near[2]}&"))
+    page.goto(link.input_value())
+    expect(thumbnails(page).first).to_have_text(f"seed 8 near {near[2]}")
+    assert shown(thumbnails(page).first) == third
+
+
 @pytest.mark.parametrize(
     ("asked", "sentence"),
     [
         ({"seed": "seven"}, "The link's seed is 'seven'"),
+        ({"seed": "3", "near": "2", "strength": "1.5"}, "The link's strength is '1.5'"),
         ({"caption": " "}, "The caption is empty"),
         ({"seed": "<b onclick=alert(1)>"}, "The link's seed is '<b onclick=alert(1)>'"),
     ],

@@ -12,6 +12,15 @@ from t2i.images import Parameters, make_grid, read_parameters
 MODEL = {"-h --help": "==SUPPRESS==", "--size": None, "--model": None, "--revision": None, "--device": "cpu"}
 COMMANDS = {  # other people's scripts rely on these
     "": {"caption": None, "--seed": 0, "--count": 1, "--scale": 1, "-o --out": Path("flowers.png")},
+    "vary": {
+        "caption": None,
+        "--seed": 0,
+        "--strength": 0.3,
+        "--near": 1,
+        "--count": 8,
+        "--scale": 1,
+        "-o --out": Path("near.png"),
+    },
     "interpolate": {
         "a": None,
         "b": None,
@@ -78,6 +87,19 @@ def test_a_caption_may_be_called_like_a_command(snapshot, tiny, tmp_path):
     out = tmp_path / "grid.png"
     assert main(["--model", str(snapshot), "-o", str(out), "grid"]) == 0
     assert read_parameters(written(out)) == Parameters("grid", 0, tiny.name, 64)
+
+
+def test_vary_writes_a_picture_and_those_near_it(snapshot, tiny, tmp_path, capsys):
+    out = tmp_path / "near.png"
+    command = ["vary", A, "--seed", "3", "--near", "5", "--count", "2", "--strength", "0.5", "-o", str(out)]
+    assert main([*command, "--model", str(snapshot)]) == 0
+    image = written(out)
+    assert image.tobytes() == make_grid([*tiny.generate(A, 3), *tiny.vary(A, 3, [5, 6], 0.5)], 3).tobytes()
+    assert read_parameters(image) == Parameters(A, 3, tiny.name, 64)
+    assert "seed 3 and 2 near it" in capsys.readouterr().out
+    for strength in ("1.5", "nan", "much"):
+        with pytest.raises(SystemExit):
+            main(["vary", A, "--strength", strength])
 
 
 def test_interpolate_writes_a_strip(snapshot, tiny, tmp_path):

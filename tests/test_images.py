@@ -100,6 +100,19 @@ def test_what_png_text_cannot_hold_is_left_out_and_white_space_is_kept_apart(tmp
         assert read_parameters(image) == Parameters("a red very large flower", 1, "m@1", 8)
 
 
+def test_a_picture_near_another_tells_where(tmp_path):
+    def told(**more) -> Parameters | None:
+        image = Image.new("RGB", (8, 8))
+        image.info["parameters"] = parameters_text("a red flower", 1, (8, 8), "m@1", **more)
+        return read_parameters(image)
+
+    plain = Parameters("a red flower", 1, "m@1", 8)
+    assert told(second_seed=7, noise_blend=0.25) == Parameters("a red flower", 1, "m@1", 8, 7, 0.25)
+    assert told(second_seed=7, noise_blend=1) == Parameters("a red flower", 1, "m@1", 8, 7, 1.0)
+    assert told(second_caption="white", blend=0.5, second_seed=7, noise_blend=0.25) == plain == told()
+    assert told(second_seed=2**32, noise_blend=0.25) is None
+
+
 def test_a_strange_png_tells_nothing():
     image = Image.new("RGB", (8, 8))
     assert read_parameters(image) is None

@@ -152,6 +152,34 @@ def test_one_caption_twice_walks_through_the_noise_alone(tiny):
     assert "Second caption" not in walk[1].info["parameters"]
 
 
+def test_pictures_near_another_lie_towards_other_noises(tiny):
+    near = tiny.vary(A, 3, [5, 6, 7], 0.4)
+    assert [*map(pixels, near)] == [pixels(tiny.blend(A, A, 0, 3, other, 0.4)) for other in (5, 6, 7)]
+    assert near[1].info["parameters"] == tiny.blend(A, A, 0, 3, 6, 0.4).info["parameters"]
+    assert near[1].info["parameters"].endswith("Second seed: 6, Noise blend: 0.4")
+    same, other = (tiny.vary(A, 3, 5, strength)[0] for strength in (0, 1))
+    assert pixels(same) == pixels(tiny.generate(A, 3)[0]) and pixels(other) == pixels(tiny.generate(A, 5)[0])
+    assert len(tiny.vary(A)) == 8 and tiny.vary(A, 3, []) == []
+    (first,), (again,) = tiny.vary(A, 3, 5, 0.12344), tiny.vary(A, 3, 5, 0.1234)
+    assert pixels(first) == pixels(again)  # as the text says
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ((A, 0, 1, 1.1), "number from 0 to 1"),
+        ((A, 0, 1, float("nan")), "number from 0 to 1"),
+        ((A, -1), "whole number from 0"),
+        ((A, 0, [1, 2.5]), "whole number from 0"),
+        (("",), "caption is empty"),
+        ((A, 0, 1, 0.5, 100), "size is 100"),
+    ],
+)
+def test_vary_tells_wrong_input_in_one_sentence(tiny, arguments, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        tiny.vary(*arguments)
+
+
 def test_blend_is_halfway_between_the_embeddings(tiny):
     phi = tiny.encode_text([A, B]).mean(0, keepdim=True)
     assert pixels(tiny.blend(A, B, 0.5, seed=3)) == pixels(tiny.generate_from(tiny.noise(3)[None], phi)[0])

@@ -6,8 +6,11 @@ from t2i.networks.text import ALPHABET, KEYBOARD, MAX_CHARACTERS
 
 # Runs in the browser before each drawing: a short new seed if one is wanted, and the large view closes.
 NEXT_SEED = """(seed, renew) => [
-    renew ? Math.floor(Math.random() * 1e6) : seed, {__type__: "update", selected_index: null}
+    renew ? Math.floor(Math.random() * 1e6) : seed, null, {__type__: "update", selected_index: null}
 ]"""
+CLOSE = """() => ({__type__: "update", selected_index: null})"""
+# And before pictures near one: other noises to go towards.
+NEXT_NEAR = """() => [false, Math.floor(Math.random() * 1e4), {__type__: "update", selected_index: null}]"""
 
 # In the browser, too: an event that asks the server about the caption would wipe its message away. It reads as
 # `t2i.networks.text.legible`; white space is what Python takes for it.
@@ -22,9 +25,10 @@ COUNT = f"""caption => {{
 }}"""
 
 # The clipboard is closed to pages that are not served over https; the link then stands there to be copied.
-SHARE = """async (caption, seed, model, size) => {
+SHARE = """async (caption, seed, near, strength, model, size) => {
     const link = new URL(location.pathname, location.origin);
-    link.search = new URLSearchParams({caption, seed, model, ...(size && {size})});
+    const nearby = near === null ? {} : {near, strength};
+    link.search = new URLSearchParams({caption, seed, ...nearby, model, ...(size && {size})});
     let label = "Link to these pictures";
     try { await navigator.clipboard.writeText(link.href); label += ": copied"; } catch { }
     return {__type__: "update", value: link.href, label};

@@ -59,6 +59,11 @@ def fraction(value: object) -> dict:
     return gr.validate(fits, "How far to go must be a number from 0 to 1.")
 
 
+def optional(verdict: Verdict) -> Verdict:
+    """The same verdicts, or that nothing is given."""
+    return lambda value: gr.validate(True, "") if value is None else verdict(value)
+
+
 check_blend = checks(readable, readable, fraction, WHOLE_SEED, WHOLE_SEED, fraction)
 
 

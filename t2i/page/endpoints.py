@@ -20,11 +20,11 @@ from t2i.config import MAX_SEED
 from t2i.images import Parameters, labelled_grid, parameters_text, read_parameters, save_png
 from t2i.interpolation import steps_between
 from t2i.networks.text import clean_caption
-from t2i.numbers import whole_in, whole_number
+from t2i.numbers import decimal_in, whole_in, whole_number
 from t2i.page.checks import check_blend, lines
 from t2i.page.components import Pictures, playing, progress
 from t2i.page.messages import one_sentence, warn
-from t2i.page.settings import COMPARED, FIRST_COUNT, FIRST_SEED, FPS, GRID_SIDE
+from t2i.page.settings import COMPARED, FIRST_COUNT, FIRST_SEED, FIRST_STRENGTH, FPS, GRID_SIDE
 from t2i.page.texts import EXAMPLES, THINGS
 from t2i.photos import is_shown_by_browsers, to_square
 from t2i.serving.decoder import decode
@@ -113,6 +113,38 @@ class Endpoints:
         synth = self.model(model)
         images = synth.generate(caption, seeds, side(synth, size))
         return [(keep(image, f"{slug(caption)}-seed-{s}"), f"seed {s}") for image, s in zip(images, seeds)]
+
+    @one_sentence()
+    def vary(
+        self, caption: str, seed: int, near: int, strength: float, count: int, model: str = "", size: int = 0
+    ) -> Pictures:
+        """Draw `count` pictures near that of a seed: the same caption, noise a little different.
+
+        Parameters:
+            caption: a description in English, at most 201 characters
+            seed: whole number from 0 to 4294967295, of the picture to vary
+            near: whole number from 0 to 4294967295; the noises of `near`, `near` + 1 and so on are gone towards
+            strength: how far, 0 (the picture itself) to 1 (another one)
+            count: number of pictures, 1 to 16
+            model: who draws, as a picture's `parameters` name it
+            size: pixels a side; the largest that the model paints up to that, or else its smallest
+        Returns:
+            the pictures, each with the two seeds as caption
+        """
+        synth, seed, others = self.model(model), whole_number(seed), consecutive_seeds(near, count)
+        images = synth.vary(caption, seed, others, strength, side(synth, size))
+        return [
+            (keep(image, f"{slug(caption)}-seed-{seed}-near-{other}"), f"seed {seed} near {other}")
+            for image, other in zip(images, others)
+        ]
+
+    def draw(
+        self, caption: str, seed: int, count: int, near: int | None, strength: float, model: str = "", size: int = 0
+    ) -> Pictures:
+        """Pictures of a seed and the next ones, or near that of the seed, as a link or a file asks for."""
+        if near is None:
+            return self.generate(caption, seed, count, model, size)
+        return self.vary(caption, seed, near, strength, count, model, size)
 
     @one_sentence()
     def preview(self, caption: str, seed: int, count: int, model: str = "", size: int = 0) -> Pictures | dict:
@@ -309,8 +341,8 @@ class Endpoints:
 
     @one_sentence()
     def open_link(self, search: str) -> tuple:
-        """Caption, seed, model, size if there is a choice, and pictures that a link asks for; nothing changes where it
-        asks for none.
+        """Caption, seed, where pictures near it lie, model, size if there is a choice, and pictures, as a link asks;
+        nothing changes where it asks for none.
 
         A model that is no longer here is stood in for by the page's own.
         """
@@ -318,9 +350,9 @@ class Endpoints:
         if not {"caption", "seed"} & asked.keys():
             return gr.skip()
         caption, seed = asked.get("caption", self.examples[0]), asked.get("seed", str(FIRST_SEED))
-        number = whole_in(seed)
-        if number is None or number > MAX_SEED:
-            raise ValueError(f"The link's seed is {seed[:20]!r}; it must be a whole number from 0 to {MAX_SEED}.")
+        number, near, strength = seed_in(seed), None, gr.skip()
+        if asked.get("near"):
+            near, strength = seed_in(asked["near"]), share_in(asked.get("strength", str(FIRST_STRENGTH)))
         model = asked.get("model") or self.synth.name
         if self.shelf.offers(model):
             model = self.choose(model)
@@ -329,8 +361,8 @@ class Endpoints:
             model = self.synth.name
         size = whole_in(asked.get("size", ""))
         size = size if size in self.synth.sizes else self.synth.sizes[-1]
-        pictures = self.generate(caption, number, FIRST_COUNT, model, size)
-        return caption, number, False, model, *[size] * bool(self.sizes), pictures
+        pictures = self.draw(caption, number, FIRST_COUNT, near, strength, model, size)
+        return caption, number, False, near, strength, model, *[size] * bool(self.sizes), pictures
 
     def reuse(self, pictures: Pictures, event: gr.SelectData) -> tuple:
         """Caption, seed, model and size of the picture clicked, as its file tells them; the seed then stays."""
@@ -358,7 +390,8 @@ class Endpoints:
         if model is None:
             warn(f"{found.model}, which drew this picture, is not here; the model chosen above draws another one.")
         size = [found.size if found.size in self.synth.sizes else gr.skip()] * bool(self.sizes)
-        return found.caption, found.seed, False, model or gr.skip(), *size
+        strength = gr.skip() if found.second_seed is None else found.noise_blend
+        return found.caption, found.seed, False, found.second_seed, strength, model or gr.skip(), *size
 
 
 def side(synth: Synthesizer, size: object) -> int:
@@ -375,6 +408,22 @@ def asked_in(search: str) -> dict[str, str]:
     """What the end of an address asks for, from its question mark on; the first where something stands twice."""
     asked = parse_qs(search.removeprefix("?"), keep_blank_values=True)
     return {name: values[0] for name, values in asked.items()}
+
+
+def seed_in(text: str) -> int:
+    """The seed that a link asks for; ValueError if it is none."""
+    number = whole_in(text)
+    if number is None or number > MAX_SEED:
+        raise ValueError(f"The link's seed is {text[:20]!r}; it must be a whole number from 0 to {MAX_SEED}.")
+    return number
+
+
+def share_in(text: str) -> float:
+    """How far a link's pictures lie from another; ValueError if it does not tell."""
+    share = decimal_in(text)
+    if share is None or share > 1:
+        raise ValueError(f"The link's strength is {text[:20]!r}; it must be a number from 0 to 1.")
+    return share
 
 
 def slug(text: str) -> str:

@@ -1,6 +1,7 @@
 """What the page offers: how many, how far, in which forms."""
 
 MAX_COUNT, FIRST_COUNT, FIRST_SEED = 16, 8, 0
+FIRST_STRENGTH = 0.3  # how far from a picture others near it lie
 LONE_SEED, SECOND_SEED = 6, 1  # where one picture stands for all: well centred flowers
 MAX_CAPTIONS = 8  # of those that stand one a line
 MAX_COLUMNS, FIRST_COLUMNS = 8, 5  # seeds of a grid

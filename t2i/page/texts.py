@@ -26,6 +26,7 @@ SIZE = "Compare and Explain stay small"
 ANY_MODEL = ". Or type owner/repo of another one on the Hugging Face Hub, with @revision if you like"
 
 HINT = "Click a picture to see it large, to download it, and to put its caption and seed into the boxes."
+NEAR = "0 is the picture of the seed above, 1 another one"
 
 INTERPOLATE = """Between two sentences lie others that nobody wrote. **Drag the sliders and the {thing} follows:** the
 first walks from sentence to sentence with the same noise, the second from the noise of one seed to that of another."""

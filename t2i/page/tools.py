@@ -3,7 +3,7 @@
 import gradio as gr
 from mcp.types import CallToolRequest, ServerResult
 
-from t2i.numbers import whole_in
+from t2i.numbers import decimal_in, whole_in
 
 
 def take_written_numbers(page: gr.Blocks) -> None:
@@ -18,6 +18,8 @@ def take_written_numbers(page: gr.Blocks) -> None:
             value = values.get(key)
             if wanted.get("type") in ("integer", "number") and isinstance(value, str):
                 number = whole_in(value.strip())
+                if number is None and wanted["type"] == "number":
+                    number = decimal_in(value)
                 values[key] = value if number is None else number
         return await call(request)
 

@@ -276,7 +276,7 @@ async def measure_metadata(bench: Bench) -> list[Row]:
                 if not is_sentence(found.error):
                     faults.append(f"{name}: {str(found.error)[:300]!r}")
                 continue
-            caption, seed, _, model, *_ = found.data
+            caption, seed, _, _, _, model, *_ = found.data
             if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed <= LARGEST_SEED:
                 faults.append(f"{name}: restores the seed {str(seed)[:40]}")
             if not isinstance(caption, str) or not 0 < len(caption) <= 2000:
