@@ -176,7 +176,9 @@ def generate_tab(endpoints: Endpoints, painter: list[gr.Component], repaint: lis
                 examples[0], label="Caption", placeholder=examples[0], lines=1, max_lines=4, elem_id="caption"
             )
             note = gr.Markdown(f"{len(legible(examples[0]))} of {MAX_CHARACTERS} characters", elem_id="note")
-            button = gr.Button("Draw", variant="primary", elem_classes="draw")
+            with gr.Row():
+                button = gr.Button("Draw", variant="primary", elem_classes="draw", scale=4, min_width=140)
+                chance = gr.Button("Surprise me", elem_classes="draw", scale=1, min_width=140, elem_id="chance")
             pictures = gallery(first, "Pictures", elem_id="pictures")
             gr.Markdown(texts.HINT, elem_id="hint", elem_classes="hint")
             with gr.Row(equal_height=True):
@@ -203,6 +205,7 @@ def generate_tab(endpoints: Endpoints, painter: list[gr.Component], repaint: lis
 
     typed = partial(gr.on, [caption.submit, button.click])
     picked = samples.click(lambda row: row[0], samples, caption, **AT_ONCE).then
+    surprised = chance.click(None, None, caption, js=browser.surprise(endpoints.surprises), **IN_BROWSER).then
     settings = [caption, seed, renew, near, strength, *painter]
     restored = dropped.upload(endpoints.restore, dropped, settings, **DECODING, **QUIETLY).success
     drawing = {
@@ -226,7 +229,8 @@ def generate_tab(endpoints: Endpoints, painter: list[gr.Component], repaint: lis
             *painter_checks(endpoints),
         ),
     }  # fmt: skip
-    for event, endpoint in ((typed, {"api_name": "generate"}), (picked, {"api_visibility": "private"})):
+    private = {"api_visibility": "private"}
+    for event, endpoint in ((typed, {"api_name": "generate"}), (picked, private), (surprised, private)):
         after = event(None, [seed, renew], [seed, near, pictures], js=browser.NEXT_SEED, **IN_BROWSER).then
         if endpoints.sizes:  # what takes long is shown small at first
             after = after(**drawing | {"fn": endpoints.preview}, api_visibility="private").success
@@ -235,7 +239,7 @@ def generate_tab(endpoints: Endpoints, painter: list[gr.Component], repaint: lis
     varied.then(**nearby, api_name="vary")
     closed = restored(None, None, pictures, js=browser.CLOSE, **IN_BROWSER)
     for event in (closed.then, *repaint):
-        event(**again, api_visibility="private")
+        event(**again, **private)
     dropped.change(None, None, dropped, js="() => null", **IN_BROWSER)
     caption.change(None, caption, note, js=browser.COUNT, **IN_BROWSER)
     share.click(None, [caption, seed, near, strength, *painter], link, js=browser.SHARE, **IN_BROWSER)

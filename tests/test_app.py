@@ -2,6 +2,8 @@
 
 import base64
 import io
+import itertools
+import json
 import re
 import shutil
 import socket
@@ -29,7 +31,7 @@ from support.app_server import BAD_CAPTIONS, CAPTION, ROOT, environment
 from app import build, main, remember
 from t2i import Synthesizer
 from t2i.images import parameters_text, save_png
-from t2i.networks.text import clean_caption
+from t2i.networks.text import clean_caption, is_readable
 from t2i.page.endpoints import Endpoints
 from t2i.photos import open_photo, to_square
 from t2i.serving.doors import is_open
@@ -447,6 +449,17 @@ def test_a_picture_gives_its_settings_back_and_a_model_that_is_not_here_is_told(
         assert endpoints.restore(str(tmp_path / "lost.png")) == (CAPTION, 5, False, None, gr.skip(), gr.skip())
     save_png(image := synth.vary(CAPTION, 5, 9, 0.4)[0], tmp_path / "near.png", image.info["parameters"])
     assert endpoints.restore(str(tmp_path / "near.png")) == (CAPTION, 5, False, 9, 0.4, synth.name)
+
+
+def test_surprises_are_sentences_that_can_be_drawn(synth, snapshot, tmp_path):
+    bird = shutil.copytree(snapshot, tmp_path / "bird")
+    told = json.loads((bird / CONFIG).read_text())
+    for data in ("synthetic", "cub", "coco"):
+        write_json(bird / CONFIG, told | {"training": {"data": data}})
+        endpoints = Endpoints(Shelf(Synthesizer.from_pretrained(bird)))
+        sentences = {" ".join(filter(None, parts)) for parts in itertools.product(*endpoints.surprises)}
+        assert all(clean_caption(sentence) and is_readable(sentence) for sentence in sentences)
+        assert (len(sentences) > 100) == (data != "coco") and (data != "coco" or sentences == set(endpoints.examples))
 
 
 def test_the_picture_clicked_is_the_one_that_was_shown_there(synth, tmp_path):

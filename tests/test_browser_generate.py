@@ -24,6 +24,7 @@ from support.browser import (
 from t2i import Synthesizer
 from t2i.images import parameters_text, save_png
 from t2i.networks.text import clean_caption, legible
+from t2i.page.browser import surprise
 
 
 def test_enter_draws_with_a_new_seed(page):
@@ -171,6 +172,21 @@ def test_a_link_is_copied_and_opens_the_same_pictures(page, address, full_snapsh
     expect(seed_box(page)).to_have_value("31")
     expect(page.get_by_label("New seed each time")).not_to_be_checked()
     assert shown(thumbnails(page).first) == first
+
+
+def test_surprises_are_drawn_and_do_not_come_twice(page):
+    seen = {caption_box(page).input_value()}
+    for _ in range(4):
+        before = shown(thumbnails(page).first)
+        page.get_by_role("button", name="Surprise me").click()
+        expect(thumbnails(page).first.locator("img")).not_to_have_attribute("src", before)
+        caption = caption_box(page).input_value()
+        expect(page.locator("#note")).to_have_text(f"{len(caption)} of 201 characters")
+        assert re.search("petals", caption) and caption not in seen
+        seen.add(caption)
+    script = surprise((("a", "b"), ("", "c")))
+    page.evaluate("window.surprises = new Set()")
+    assert {page.evaluate(f"({script})()") for _ in range(4)} == {"a", "b", "a c", "b c"}
 
 
 def test_more_like_this_draws_neighbours_that_link_and_file_bring_back(page, full_snapshot, tmp_path):

@@ -34,6 +34,7 @@ SHARE = """async (caption, seed, near, strength, model, size) => {
     return {__type__: "update", value: link.href, label};
 }"""
 OPENED = "() => [location.search]"
+
 SWAP = "(a, b, amount) => [b, a, Math.round(100 - 100 * amount) / 100]"
 RESET = "() => [0, 0]"
 
@@ -74,3 +75,16 @@ TEXT, NUMBER = {"type": "string"}, {"type": "number"}
 FILE = {"type": "object", "properties": {"path": TEXT, "url": TEXT}}
 WORD_SCHEMA = {"word": TEXT, "change": NUMBER, "weight": NUMBER, "image": FILE}
 MATCH_SCHEMA = {"caption": TEXT, "match": NUMBER, "weight": NUMBER}
+
+
+def surprise(parts: tuple[tuple[str, ...], ...]) -> str:
+    """Script of a sentence by chance, a part of each; as long as there are others, none comes twice in a visit."""
+    return f"""() => {{
+        const seen = window.surprises ??= new Set(), parts = {json.dumps(parts)};
+        const pick = words => words[Math.floor(Math.random() * words.length)];
+        let sentence = "";
+        for (let k = 0; k < 1000 && (!sentence || seen.has(sentence)); k++)
+            sentence = parts.map(pick).filter(Boolean).join(" ");
+        seen.add(sentence);
+        return sentence;
+    }}"""

@@ -25,7 +25,7 @@ from t2i.page.checks import check_blend, lines
 from t2i.page.components import Pictures, playing, progress
 from t2i.page.messages import one_sentence, warn
 from t2i.page.settings import COMPARED, FIRST_COUNT, FIRST_SEED, FIRST_STRENGTH, FPS, GRID_SIDE
-from t2i.page.texts import EXAMPLES, THINGS
+from t2i.page.texts import EXAMPLES, SURPRISES, THINGS
 from t2i.photos import is_shown_by_browsers, to_square
 from t2i.serving.decoder import decode
 from t2i.serving.shelf import Shelf
@@ -55,6 +55,11 @@ class Endpoints:
     def example(self, number: int) -> str:
         """One of the examples; after the last comes the first."""
         return self.examples[number % len(self.examples)]
+
+    @property
+    def surprises(self) -> tuple[tuple[str, ...], ...]:
+        """What sentences by chance are made of, a part of each; of other things, one of the examples."""
+        return SURPRISES.get(self.thing) or (tuple(self.examples),)
 
     def worded(self, text: str) -> str:
         """A text of the page about what its model paints."""

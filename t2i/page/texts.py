@@ -8,6 +8,22 @@ EXAMPLES = (
     "a red flower with a long yellow pistil",
     "this flower is blue with white at the center and green leaves around it",
 )
+SURPRISES = {  # a sentence by chance: one part of each
+    "flower": (
+        ("this flower has", "a flower with"),
+        ("thin", "large", "rounded", "pointed", "ruffled", "overlapping", "long", "many small"),
+        ("white", "yellow", "orange", "red", "pink", "purple", "blue", "red and yellow", "white and pink"),
+        ("petals",),
+        ("", "and a yellow center", "and a dark center", "and a white center", "with dark stripes", "and long stamens"),
+        ("", "on a dark background", "and green leaves", "in the grass"),
+    ),
+    "bird": (
+        ("this bird is", "a bird that is"),
+        ("red", "yellow", "blue", "black", "white", "brown", "grey", "green"),
+        ("all over", "with black wings", "with a white belly", "with a speckled breast", "with a red crown"),
+        ("", "and a short beak", "and a long pointed bill", "and thin legs"),
+    ),
+}
 THINGS = {"oxford102": "flower", "synthetic": "flower", "cub": "bird", "cub-cropped": "bird"}  # by what was learnt from
 LEARNT_FROM = {
     "gan": "D judges a picture and its caption together, and nothing more",
