@@ -118,12 +118,13 @@ def build(shelf: Shelf) -> gr.Blocks:
     synth = shelf.own
     title = f"{endpoints.thing.title()}s from a sentence"
     with gr.Blocks(title=title, analytics_enabled=False) as page:
-        gr.Markdown(endpoints.worded(texts.HEADER), elem_id="header")
-        with gr.Row():
+        with gr.Row(elem_id="top"):
+            with gr.Column(scale=4, min_width=300):
+                gr.Markdown(endpoints.worded(texts.HEADER), elem_id="header")
             model = gr.Dropdown(
-                endpoints.choices, value=synth.name, label="Model", filterable=shelf.strangers, scale=3, min_width=280,
-                info=texts.PICKER + texts.ANY_MODEL * shelf.strangers, allow_custom_value=shelf.strangers,
-                elem_id="model",
+                endpoints.choices, value=synth.name, label="Model", filterable=shelf.strangers, scale=3,
+                min_width=220, info=texts.ANY_MODEL if shelf.strangers else None,
+                allow_custom_value=shelf.strangers, elem_id="model",
             )  # fmt: skip
             size = size_choice(endpoints)
         choice = model.input if shelf.strangers else model.select  # what is typed is not selected; input comes twice
@@ -145,7 +146,7 @@ def build(shelf: Shelf) -> gr.Blocks:
             grid_tab(endpoints, [model, *size])
             explain_tab(endpoints, model)
             compare_tab(endpoints)
-        gr.Markdown(texts.FOOTERS.get(synth.config.data, texts.FOOTERS[""]), elem_id="footer")
+        gr.Markdown(texts.SEED + texts.FOOTERS.get(synth.config.data, texts.FOOTERS[""]), elem_id="footer")
         page.load(None, None, None, js=browser.LARGE, **IN_BROWSER)
     return page.queue(max_size=MAX_WAITING, api_open=False)
 
@@ -155,7 +156,7 @@ def size_choice(endpoints: Endpoints) -> list[gr.Radio]:
     if not endpoints.sizes:
         return []
     own = endpoints.sizes[-1][1]
-    return [gr.Radio(endpoints.sizes, value=own, label="Pixels", info=texts.SIZE, elem_id="size", min_width=240)]
+    return [gr.Radio(endpoints.sizes, value=own, label="Pixels", elem_id="size", scale=3, min_width=260)]
 
 
 def painter_checks(endpoints: Endpoints) -> list[Verdict]:
@@ -172,13 +173,14 @@ def generate_tab(endpoints: Endpoints, painter: list[gr.Component], repaint: lis
     first = endpoints.generate(examples[0], FIRST_SEED, FIRST_COUNT, size=MAX_SIZE)
     with gr.Tab("Generate"), gr.Row():
         with gr.Column(scale=5, min_width=300):
-            caption = gr.Textbox(
-                examples[0], label="Caption", placeholder=examples[0], lines=1, max_lines=4, elem_id="caption"
-            )
-            note = gr.Markdown(f"{len(legible(examples[0]))} of {MAX_CHARACTERS} characters", elem_id="note")
             with gr.Row():
-                button = gr.Button("Draw", variant="primary", elem_classes="draw", scale=4, min_width=140)
-                chance = gr.Button("Surprise me", elem_classes="draw", scale=1, min_width=140, elem_id="chance")
+                with gr.Column(scale=6, min_width=280, elem_id="captioned"):
+                    caption = gr.Textbox(
+                        examples[0], label="Caption", placeholder=examples[0], lines=1, max_lines=4, elem_id="caption"
+                    )
+                    note = gr.Markdown(f"{len(legible(examples[0]))} of {MAX_CHARACTERS} characters", elem_id="note")
+                button = gr.Button("Draw", variant="primary", elem_classes="draw", scale=2, min_width=130)
+                chance = gr.Button("Surprise me", elem_classes="draw", scale=2, min_width=130, elem_id="chance")
             pictures = gallery(first, "Pictures", elem_id="pictures")
             gr.Markdown(texts.HINT, elem_id="hint", elem_classes="hint")
             with gr.Row(equal_height=True):

@@ -136,6 +136,19 @@ def test_strips_styles_grids_and_films_are_large(page):
     expect(page.locator("#grid img").first).to_have_js_property("naturalWidth", 10 + 200 + 10 + 5 * 266)
 
 
+@pytest.mark.parametrize(("side", "count"), [({"width": 1280, "height": 720}, 8), (PHONE, 4)])
+def test_the_first_screen_has_caption_button_and_pictures(window, address, side, count):
+    window.set_viewport_size(side)
+    window.goto(address)
+    expect(thumbnails(window)).to_have_count(8)
+    pictures = [thumbnails(window).nth(k).locator("img") for k in range(count)]
+    wait_for_size(pictures[-1], SMOOTH)
+    for seen in (window.locator("#caption textarea"), window.get_by_role("button", name="Draw", exact=True), *pictures):
+        box = seen.bounding_box()
+        assert box["y"] >= 0 and box["y"] + box["height"] <= side["height"], box
+        assert box["x"] >= 0 and box["x"] + box["width"] <= side["width"], box
+
+
 def test_on_a_phone_the_switch_fits(window, address):
     window.set_viewport_size(PHONE)
     window.goto(address)

@@ -63,7 +63,7 @@ class Endpoints:
 
     def worded(self, text: str) -> str:
         """A text of the page about what its model paints."""
-        sizes = ", then ".join(f"{size} by {size}" for size in self.synth.sizes)
+        sizes = " and then ".join(map(str, self.synth.sizes))
         return text.format(thing=self.thing, Things=f"{self.thing.title()}s", sizes=sizes)
 
     @property

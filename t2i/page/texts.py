@@ -34,12 +34,9 @@ LEARNT_FROM = {
 }
 
 HEADER = """# {Things} from a sentence
-Describe a {thing} in English and a small neural network paints it, {sizes} pixels, after
-[Reed et al. 2016](https://arxiv.org/abs/1605.05396). The sentence says what to paint, the seed decides all the rest:
-the same two give the same picture again."""
-PICKER = "Who paints on all tabs but Compare"
-SIZE = "Compare and Explain stay small"
-ANY_MODEL = ". Or type owner/repo of another one on the Hugging Face Hub, with @revision if you like"
+Describe a {thing} in English and a small neural network paints it, at {sizes} pixels, after
+[Reed et al. 2016](https://arxiv.org/abs/1605.05396)."""
+ANY_MODEL = "Or type owner/repo of another one on the Hugging Face Hub, with @revision if you like"
 
 HINT = "Click a picture to see it large, to download it, and to put its caption and seed into the boxes."
 NEAR = "0 is the picture of the seed above, 1 another one"
@@ -67,6 +64,9 @@ tabs, and were trained for less long. The skip-thought GAN is another system, wi
 NO_VARIANTS = """These weights come alone. Put the other variants beside them as `variants/gan`, `variants/cls`,
 `variants/int` and `variants/int-cls`, each with `config.json` and `generator.safetensors`, to compare them here."""
 
+SEED = """**The sentence says what to paint, the seed decides all the rest:** the same two give the same picture again.
+
+"""
 FOOTERS = {
     "oxford102": """**What it knows:** flowers, one to a picture, by their colours, petals and centers. Whatever else
 you ask for comes out as a flower.
