@@ -1,21 +1,26 @@
 """What each word of a caption does to a picture."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFilter
+
+GROUND, TINT = 0.6, np.array([255, 140, 0], np.float32)  # how light what does not change is; orange where it does
 
 
 @dataclass(frozen=True)
 class WordEffect:
-    """A word of a caption, the picture drawn without it, and how much that differs.
+    """A word of a caption, the picture drawn without it, and how much and where that differs.
 
-    `change` is the mean distance of the two pictures' colour values, 0 to 1.
+    `change` is the mean distance of the two pictures' colour values, 0 to 1; `where` is the whole sentence's picture
+    in grey, tinted where the word changes it, as strongly as it does beside the other words.
     """
 
     word: str
     image: Image.Image
     change: float
+    where: Image.Image
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,21 @@ class Explanation:
     image: Image.Image
     words: tuple[WordEffect, ...]
     scores: dict[str, float]
+
+
+def places(image: Image.Image, others: Sequence[Image.Image]) -> list[Image.Image]:
+    """A picture in grey for each of `others`, tinted where these differ from it, on one scale."""
+    whole = np.asarray(image, np.float32)
+    changes = [np.abs(whole - np.asarray(other, np.float32)).mean(2) for other in others]
+    blur = ImageFilter.GaussianBlur(image.width / 64)
+    soft = [np.asarray(Image.fromarray(c.round().astype(np.uint8)).filter(blur), np.float32) for c in changes]
+    most = max((float(change.max()) for change in soft), default=0) or 1
+    grey = np.asarray(image.convert("L"), np.float32)[:, :, None]
+    return [Image.fromarray(_tinted(grey, change[:, :, None] / most)) for change in soft]
+
+
+def _tinted(grey: np.ndarray, share: np.ndarray) -> np.ndarray:
+    return ((1 - share) * (GROUND * grey) + share * TINT).round().clip(0, 255).astype(np.uint8)
 
 
 def difference(a: Image.Image, b: Image.Image) -> float:

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import normalize, pad
 
 from t2i.config import MAX_SEED, SnapshotConfig
-from t2i.explanation import Explanation, WordEffect, difference
+from t2i.explanation import Explanation, WordEffect, difference, places
 from t2i.hub import find_snapshot
 from t2i.images import parameters_text, to_images, to_pixels
 from t2i.interpolation import lerp, slerp, steps_between
@@ -254,9 +254,9 @@ class Synthesizer:
             raise ValueError("The caption has one word; give two or more, so that one can be left out.")
         image = self.generate(caption, seed)[0]
         without = [" ".join(words[:k] + words[k + 1 :]) for k in range(len(words))]
-        effects = tuple(
-            WordEffect(word, left, difference(image, left)) for word, left in zip(words, self.generate(without, seed))
-        )
+        left = self.generate(without, seed)
+        changes = [difference(image, other) for other in left]
+        effects = tuple(map(WordEffect, words, left, changes, places(image, left)))
         if others is None:
             others = [c for c in self.examples if clean_caption(c) != clean_caption(caption)][:7]
         scores = {}

@@ -71,7 +71,8 @@ ENDPOINTS = {  # the public API: what people's programs rely on
         {"caption": "str", "seed": "int", "model": MODEL},
         [
             "filepath",
-            "list[dict(word: str, change: float, weight: float, image: dict(path: str, url: str))]",
+            "list[dict(word: str, change: float, weight: float, image: dict(path: str, url: str), "
+            "where: dict(path: str, url: str))]",
             "list[dict(caption: str, match: float, weight: float)]",
         ],
     ),
@@ -314,6 +315,7 @@ def test_explain_tells_what_each_word_does_and_what_d_thinks(client, synth):
     assert max(word["weight"] for word in words) == 1
     for word, effect in zip(words, expected.words):
         assert word["change"] == pytest.approx(effect.change, abs=1e-4)
+        assert opened(word["where"]["path"]).tobytes() == effect.where.tobytes()
     assert {m["caption"]: m["match"] for m in matches} == pytest.approx(expected.scores, abs=1e-4)
 
 

@@ -79,7 +79,8 @@ def test_words_are_explained_and_escaped(page):
     cards = page.locator("#words li")
     expect(cards).to_have_count(5)
     expect(cards.last).to_have_text(re.compile(r"without petals\s+\d+\.\d% changes"))
-    expect(cards.last.get_by_alt_text("Painted without petals")).to_have_js_property("naturalWidth", 64)
+    for alt in ("Painted without petals", "What petals changes, in orange"):
+        expect(cards.last.get_by_alt_text(alt)).to_have_js_property("naturalWidth", 64)
     expect(page.locator("#matches li")).to_have_count(8)
     expect(page.locator("#matches li").first).to_contain_text(caption)
     caption_box(page).fill("rose")

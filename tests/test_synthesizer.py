@@ -12,6 +12,7 @@ from support.app_server import PHOTO
 
 from t2i import Synthesizer
 from t2i.config import VARIANTS
+from t2i.explanation import places
 from t2i.images import Parameters, read_parameters, to_pixels
 from t2i.synthesizer import consecutive_seeds
 
@@ -254,6 +255,16 @@ def test_explanation_leaves_each_word_out_in_turn(tiny):
         apart = np.abs(np.asarray(effect.image, float) - np.asarray(told.image, float)).mean() / 255
         assert effect.change == pytest.approx(apart, abs=1e-6)
     assert 0 < max(effect.change for effect in told.words) < 1
+
+
+def test_what_a_word_changes_is_tinted_where_it_is():
+    whole, left, none = (Image.new("RGB", (64, 64), "grey") for _ in range(3))
+    left.paste("red", (0, 0, 16, 64))
+    left.paste((190, 190, 190), (48, 0, 64, 64))
+    strong, same = (np.asarray(image, float) for image in places(whole, [left, none]))
+    saturation = strong.max(2) - strong.min(2)
+    assert saturation[:, :8].min() > 200 > saturation[:, 56:].min() > 100 > saturation[:, 24:40].max() == 0
+    assert not np.ptp(same, axis=2).any() and places(whole, []) == []
 
 
 def test_explanation_scores_the_caption_beside_seven_others(tiny):

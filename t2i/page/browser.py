@@ -59,6 +59,7 @@ WORDS = """<p class="sentence">${(() => { SAFE
 })()}</p><ol class="cards">${(() => { SAFE
     return (value ?? []).map(w => `<li style="--weight: ${w.weight}">
         <img src="${safe(w.image.url)}" width="64" height="64" alt="Painted without ${safe(w.word)}">
+        <img src="${safe(w.where.url)}" width="64" height="64" alt="What ${safe(w.word)} changes, in orange">
         <span class="bar" aria-hidden="true"></span>
         <span>without <b>${safe(w.word)}</b></span> <small>${(100 * w.change).toFixed(1)}% changes</small>
     </li>`).join("");
@@ -73,7 +74,7 @@ BARS = """<ol class="bars">${(() => { SAFE
 
 TEXT, NUMBER = {"type": "string"}, {"type": "number"}
 FILE = {"type": "object", "properties": {"path": TEXT, "url": TEXT}}
-WORD_SCHEMA = {"word": TEXT, "change": NUMBER, "weight": NUMBER, "image": FILE}
+WORD_SCHEMA = {"word": TEXT, "change": NUMBER, "weight": NUMBER, "image": FILE, "where": FILE}
 MATCH_SCHEMA = {"caption": TEXT, "match": NUMBER, "weight": NUMBER}
 
 

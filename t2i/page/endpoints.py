@@ -242,8 +242,8 @@ class Endpoints:
             model: who draws, as a picture's `parameters` name it
         Returns:
             the picture of the whole caption
-            for each word the picture without it, how much that changes (mean distance of the colours, 0 to 1), and
-            the weight of this among the words (1 for the largest)
+            for each word the picture without it, how much that changes (mean distance of the colours, 0 to 1), the
+            weight of this among the words (1 for the largest), and where: the whole picture in grey, tinted there
             how well the discriminator finds that this caption, and others after it, match the picture, 0 to 1, and
             the weight of each among them
         """
@@ -256,6 +256,7 @@ class Endpoints:
                 "change": round(effect.change, 4),
                 "weight": round(effect.change / largest, 4),
                 "image": FileData(path=keep(effect.image, f"without-word-{k}-seed-{seed}")).model_dump(),
+                "where": FileData(path=keep(effect.where, f"where-word-{k}-seed-{seed}")).model_dump(),
             }
             for k, effect in enumerate(found.words, 1)
         ]

@@ -53,7 +53,7 @@ GRID = """A row for each sentence, a column for each seed. Down a column the noi
 decides, such as place and size, can be told from what the sentence decides."""
 
 EXPLAIN = """**Which words matter?** Each card below is the same {thing}, painted from the same noise with one word
-of the sentence left out. The stronger a word is marked, the more the picture changes without it."""
+of the sentence left out, and in orange what that changes. The stronger a word is marked, the more it is."""
 MATCHES = """**Does the judge agree?** In training a second network, D, judged pictures beside captions; afterwards it
 learnt to tell a picture's own caption from others. Here is the chance that it gives to this picture with its own
 sentence and with others. It is not always right: it knows only the photographs of its training."""
