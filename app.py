@@ -25,6 +25,7 @@ import gradio as gr
 from starlette.middleware import Middleware
 
 from t2i.config import TITLES
+from t2i.interpolation import corner_shares
 from t2i.networks.text import MAX_CHARACTERS, is_readable, legible, num_words
 from t2i.page import browser, texts
 from t2i.page.checks import (
@@ -142,6 +143,7 @@ def build(shelf: Shelf) -> gr.Blocks:
         with gr.Tabs():
             generate_tab(endpoints, [model, *size], repaint)
             interpolate_tab(endpoints, [model, *size], repaint)
+            square_tab(endpoints, [model, *size], repaint)
             style_tab(endpoints, [model, *size])
             grid_tab(endpoints, [model, *size])
             explain_tab(endpoints, model)
@@ -294,19 +296,8 @@ def interpolate_tab(endpoints: Endpoints, painter: list[gr.Component], repaint: 
 
     ends = [caption_a, caption_b, walk, seed, to_seed]
     end_checks = (readable, readable, one_of("walk", WALKS), WHOLE_SEED, WHOLE_SEED)
-    moved = {
-        "fn": endpoints.blend, "inputs": [caption_a, caption_b, amount, seed, to_seed, noise_amount, painter[0]],
-        "outputs": [picture, refusal], "trigger_mode": "always_last", "queue": False, "show_progress": "hidden",
-        "preprocess": False, "postprocess": False,
-    }  # fmt: skip
-    changes = [c.change for c in (caption_a, caption_b, amount, noise_amount, seed, to_seed)]
-    gr.on(changes, api_name="blend", api_visibility="undocumented", **moved)  # one event: no answer overtakes another
-    at_rest = moved | {"inputs": [*moved["inputs"], *painter[1:]]}
-    for event in repaint:
-        event(api_visibility="private", **at_rest)
-    for moment in rest:  # while it is moved the picture is small; then it is painted large
-        gr.on(changes, None, None, moment, js=browser.AT_REST, trigger_mode="multiple", **IN_BROWSER)
-        moment.change(api_visibility="private", **at_rest)
+    between = [caption_a, caption_b, amount, seed, to_seed, noise_amount]
+    live(endpoints.blend, "blend", between, [picture, refusal], painter, rest, repaint)
     reset.click(None, None, [amount, noise_amount], js=browser.RESET, **IN_BROWSER)
     swap.click(None, [caption_a, caption_b, amount], [caption_a, caption_b, amount], js=browser.SWAP, **IN_BROWSER)
     gr.on(
@@ -326,6 +317,57 @@ def interpolate_tab(endpoints: Endpoints, painter: list[gr.Component], repaint: 
     )  # fmt: skip
     for end in (cancel.click(None, cancels=exporting).then, exporting.failure):
         end(stopped, None, [preview, download], **AT_ONCE)
+
+
+def square_tab(endpoints: Endpoints, painter: list[gr.Component], repaint: list[Callable]) -> None:
+    """Between four captions, at the corners of a square."""
+    captions = [endpoints.example(k) for k in (1, 3, 4, 7)]
+    with gr.Tab("Four sentences"):
+        gr.Markdown(endpoints.worded(texts.SQUARE), elem_classes="lead")
+        with gr.Row():
+            with gr.Column(scale=3, min_width=280):
+                named = zip(texts.CORNERS, captions)
+                corners = [gr.Textbox(text, label=name, lines=1, max_lines=3) for name, text in named]
+                seed = seed_box("Seed", LONE_SEED)
+            with gr.Column(scale=3, min_width=280):
+                square = gr.HTML([0.5, 0.5], html_template=browser.SQUARE, js_on_load=browser.POINTED, elem_id="square")
+                across = gr.Slider(0, 1, 0.5, step=0.01, label="From left to right")
+                down = gr.Slider(0, 1, 0.5, step=0.01, label="From top to bottom")
+            with gr.Column(scale=3, min_width=280):
+                shares = corner_shares(0.5, 0.5)
+                first = endpoints.synth.mix(captions, shares, LONE_SEED, size=endpoints.synth.sizes[-1])
+                picture = image(first, "The picture between the four captions", elem_id="between")
+                refusal = gr.Markdown("", elem_classes="refusal")
+                rest = [gr.Number(visible="hidden") for _ in painter[1:]]  # when it was last moved, where sizes differ
+                button = gr.Button("Draw the whole square", variant="primary", elem_classes="draw")
+        grid = image(None, "Pictures of the whole square", elem_id="whole-square", elem_classes=[])
+
+    square.input(None, square, [across, down], js="point => point", **IN_BROWSER)
+    gr.on([across.change, down.change], None, [across, down], square, js="(...point) => [point]", **IN_BROWSER)
+    live(endpoints.square, "square", [*corners, across, down, seed], [picture, refusal], painter, rest, repaint)
+    button.click(
+        endpoints.square_grid, [*corners, seed, *painter], grid, **DRAWING, api_visibility="private",
+        validator=checks(*[readable] * 4, WHOLE_SEED, *painter_checks(endpoints)),
+    )  # fmt: skip
+
+
+def live(
+    draw: Callable, name: str, inputs: list[gr.Component], outputs: list[gr.Component], painter: list[gr.Component],
+    rest: list[gr.Number], repaint: list[Callable],
+) -> None:  # fmt: skip
+    """A picture that follows what is moved: small while it is, then painted as large as is chosen."""
+    moved = {
+        "fn": draw, "inputs": [*inputs, painter[0]], "outputs": outputs, "trigger_mode": "always_last", "queue": False,
+        "show_progress": "hidden", "preprocess": False, "postprocess": False,
+    }  # fmt: skip
+    changes = [component.change for component in inputs]
+    gr.on(changes, api_name=name, api_visibility="undocumented", **moved)  # one event: no answer overtakes another
+    at_rest = moved | {"inputs": [*moved["inputs"], *painter[1:]]}
+    for event in repaint:
+        event(api_visibility="private", **at_rest)
+    for moment in rest:
+        gr.on(changes, None, None, moment, js=browser.AT_REST, trigger_mode="multiple", **IN_BROWSER)
+        moment.change(api_visibility="private", **at_rest)
 
 
 def style_tab(endpoints: Endpoints, painter: list[gr.Component]) -> None:

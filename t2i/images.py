@@ -101,6 +101,29 @@ def labelled_grid(
     return grid
 
 
+def cornered_grid(images: Sequence[Image.Image], corners: Sequence[str], scale: int = 1) -> Image.Image:
+    """A square of pictures of one size, row after row, with the text of its four corners above and below.
+
+    Corners are upper left, upper right, lower left, lower right. ValueError unless the pictures make a square.
+    """
+    columns = math.isqrt(len(images))
+    if not images or columns**2 != len(images) or len(corners) != 4:
+        raise ValueError(f"There are {len(images)} pictures and {len(corners)} corners; give a square, and four.")
+    inner = make_grid([enlarge(image, scale) for image in images], columns)
+    font, width = ImageFont.load_default(LABEL_SIZE), (inner.width - LABEL_GAP) // 2
+    texts = [wrap(corner, width, font) for corner in corners]
+    above, below = (max(_height(text, font) for text in texts[k : k + 2]) for k in (0, 2))
+    top = LABEL_GAP + above + LABEL_GAP
+    grid = Image.new("RGB", (inner.width + 2 * LABEL_GAP, top + inner.height + 2 * LABEL_GAP + below), "white")
+    grid.paste(inner, (LABEL_GAP, top))
+    draw, right, low = ImageDraw.Draw(grid), grid.width - LABEL_GAP, top + inner.height + LABEL_GAP
+    for k, text in enumerate(texts):
+        place = (right if k % 2 else LABEL_GAP, low if k > 1 else top - LABEL_GAP)
+        anchor, align = ("ld", "rd", "la", "ra")[k], ("left", "right")[k % 2]
+        draw.multiline_text(place, text, "black", font, anchor, align=align)
+    return grid
+
+
 def wrap(text: str, width: int, font: ImageFont.FreeTypeFont) -> str:
     """Text in lines of at most `width` pixels, broken between words, or within a word that is longer than a line.
 

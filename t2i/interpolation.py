@@ -25,6 +25,11 @@ def slerp(a: Tensor, b: Tensor, amount: float) -> Tensor:
     return share_a * a + share_b * b  # shares of exactly 0 and 1 at the ends
 
 
+def corner_shares(across: float, down: float) -> list[float]:
+    """Shares of a square's corners, upper left, upper right, lower left, lower right, at a point in it, 0 to 1."""
+    return [(1 - across) * (1 - down), across * (1 - down), (1 - across) * down, across * down]
+
+
 def steps_between(count: int) -> list[float]:
     """`count` amounts from 0 to 1, both included; ValueError unless it is a whole number of at least 2."""
     steps = whole_number(count)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import cached_property, lru_cache, partial
+from math import inf
 from pathlib import Path
 
 import torch
@@ -192,6 +193,24 @@ class Synthesizer:
         if to_seed is not None:
             more |= second_noise(to_seed, noise_amount)
         image.info["parameters"] = parameters_text(caption_a, seed, image.size, self.name, **more)
+        return image
+
+    def mix(
+        self, captions: Sequence[str], shares: Sequence[float], seed: int = 0, size: int | None = None
+    ) -> Image.Image:
+        """One picture of several sentences at once: of the mean of their embeddings, weighted by `shares`.
+
+        Shares are numbers of at least 0, and only how they compare counts. ValueError as in `generate`, and for shares
+        that are not one a caption or are all 0.
+        """
+        captions, shares, seed = list(captions), [float(share) for share in shares], checked_seed(seed)
+        if len(shares) != len(captions) or not all(0 <= share < inf for share in shares) or not sum(shares):
+            raise ValueError(f"The shares are {shares}; give {len(captions)} numbers of at least 0, not all 0.")
+        weights = torch.tensor(shares) / sum(shares)
+        phi = weights @ self.encode_text(captions)
+        image = self.generate_from(self.noise(seed)[None], phi[None], size)[0]
+        more = {"other_captions": " | ".join(captions[1:]), "shares": " ".join(f"{w:.4g}" for w in weights.tolist())}
+        image.info["parameters"] = parameters_text(captions[0], seed, image.size, self.name, **more)
         return image
 
     def interpolate(

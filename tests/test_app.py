@@ -315,7 +315,7 @@ def test_explain_tells_what_each_word_does_and_what_d_thinks(client, synth):
     assert max(word["weight"] for word in words) == 1
     for word, effect in zip(words, expected.words):
         assert word["change"] == pytest.approx(effect.change, abs=1e-4)
-        assert opened(word["where"]["path"]).tobytes() == effect.where.tobytes()
+        assert opened(word["where"]).tobytes() == effect.where.tobytes()
     assert {m["caption"]: m["match"] for m in matches} == pytest.approx(expected.scores, abs=1e-4)
 
 
@@ -494,6 +494,21 @@ def test_a_grid_has_a_row_for_each_caption_and_a_column_for_each_seed(synth):
     assert image.width > 3 * 128 and image.height > 2 * 128
     assert image.info["parameters"].startswith(f"{CAPTION}\n{OTHER}\nSize: ")
     assert 'Seeds: "4294967295 to 1"' in image.info["parameters"]
+
+
+def test_the_square_between_four_captions(synth):
+    endpoints, corners = Endpoints(Shelf(synth)), (CAPTION, OTHER, *synth.examples[:2])
+    shown, refusal = endpoints.square(*corners, 0.25, 0.5, 7, synth.name)
+    drawn = Image.open(io.BytesIO(base64.b64decode(shown["url"].partition(",")[2])))
+    assert drawn.convert("RGB").tobytes() == synth.mix(corners, [0.375, 0.125, 0.375, 0.125], 7).tobytes()
+    assert refusal == "" and shown["orig_name"] == "square-seed-7.png"
+    for place, wrong, sentence in ((0, " ", "caption is empty"), (4, 1.5, "number from 0 to 1"), (6, -1, "The seed")):
+        values = [*corners, 0.25, 0.5, 7]
+        values[place] = wrong
+        shown, refusal = endpoints.square(*values, synth.name)
+        assert shown == gr.skip() and sentence in refusal
+    grid = opened(endpoints.square_grid(*corners, 7))
+    assert grid.width == 5 * 128 + 4 * 2 + 20 and grid.info["parameters"].startswith(f"{CAPTION}\nSeed: 7, ")
 
 
 def test_small_pictures_stand_for_large_ones_and_are_not_remembered(large_snapshot, synth):

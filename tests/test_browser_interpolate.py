@@ -1,5 +1,7 @@
 """The tab Interpolate in a real browser: live, as a strip, as an animation."""
 
+import base64
+import io
 import re
 from pathlib import Path
 
@@ -13,6 +15,9 @@ from support.browser import PATIENCE, box, open_tab, shown, thumbnails
 
 from app import LONE_SEED
 from t2i import Synthesizer
+from t2i.images import save_png
+from t2i.interpolation import corner_shares
+from t2i.page.texts import CORNERS
 
 
 def slider(page: Page, label: str) -> Locator:
@@ -154,3 +159,45 @@ def test_an_animation_can_be_cancelled(page):
     page.get_by_label("number input for Frames, there").fill("8")
     page.get_by_role("button", name="Make the animation").click()
     expect(page.locator("#walk video")).to_be_visible()
+
+
+@pytest.mark.parametrize("side", [{"width": 1280, "height": 900}, {"width": 375, "height": 812}])
+def test_four_sentences_follow_the_pointer_and_the_keys(window, address, full_snapshot, side):
+    synth = Synthesizer.from_pretrained(full_snapshot)
+    window.set_viewport_size(side)
+    window.goto(address)
+    open_tab(window, "Four sentences")
+    picture, square = window.locator("#between img").first, window.locator("#square .square")
+    square.scroll_into_view_if_needed()
+    box, first = square.bounding_box(), picture.get_attribute("src")
+    window.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 0.5 * box["height"])
+    window.mouse.down()
+    window.mouse.move(box["x"] + 0.75 * box["width"], box["y"] + 0.2 * box["height"])
+    window.mouse.up()
+    across, down = (window.get_by_label(f"range slider for From {way}") for way in ("left to right", "top to bottom"))
+    expect(across).to_have_value("0.75")
+    expect(down).to_have_value("0.2")
+    expect(square).to_have_attribute("style", "--across: 0.75; --down: 0.2")
+    expect(picture).not_to_have_attribute("src", first)
+    for _ in range(5):
+        across.press("ArrowRight")
+    expect(square).to_have_attribute("style", "--across: 0.8; --down: 0.2")
+    boxes = [window.get_by_label(label, exact=True) for label in CORNERS]
+    wanted = synth.mix([box.input_value() for box in boxes], corner_shares(0.8, 0.2), LONE_SEED)
+    expect(picture).to_have_js_property("src", data_url(wanted))
+    boxes[0].fill("")
+    expect(window.get_by_text("The caption is empty")).to_be_visible()
+    assert window.evaluate("document.documentElement.scrollWidth") <= side["width"]
+
+
+def test_the_whole_square_is_drawn_with_its_captions(page):
+    open_tab(page, "Four sentences")
+    page.get_by_role("button", name="Draw the whole square").click()
+    expect(page.locator("#whole-square img").first).to_have_js_property("naturalWidth", 5 * 128 + 4 * 2 + 20)
+
+
+def data_url(image: Image.Image) -> str:
+    """As the page's live pictures come."""
+    file = io.BytesIO()
+    save_png(image, file, image.info["parameters"])
+    return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"

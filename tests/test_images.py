@@ -5,6 +5,7 @@ from PIL import Image, ImageFont
 
 from t2i.images import (
     Parameters,
+    cornered_grid,
     enlarge,
     labelled_grid,
     make_grid,
@@ -79,6 +80,23 @@ def test_labels_are_wrapped_between_words_and_within_long_ones():
     assert all(font.getlength(line) <= 90 for line in lines)
     assert " ".join(lines).startswith("a flower with many thin petals and a ") and "".join(lines).count("z") == 40
     assert len(lines) > 4
+
+
+def test_a_square_has_its_corners_texts_outside_of_the_pictures():
+    colours = ("red", "green", "blue", "black")
+    images = [Image.new("RGB", (100, 100), colour) for colour in colours]
+    grid = cornered_grid(images, ("A", "B", "C", "a much longer text that has to be wrapped into lines"), scale=2)
+    inner = np.asarray(make_grid([enlarge(image, 2) for image in images], 2))
+    pixels, (height, width) = np.asarray(grid), inner.shape[:2]
+    top = next(y for y in range(grid.height) if (pixels[y, 10 : 10 + width] == inner[0]).all())
+    assert (pixels[top : top + height, 10 : 10 + width] == inner).all()
+    dark = pixels.max(2) < 128
+    for rows, left, right in ((slice(0, top), True, True), (slice(top + height, None), True, True)):
+        assert dark[rows, : grid.width // 2].any() == left and dark[rows, grid.width // 2 :].any() == right
+    assert dark[top + height :].any(1).sum() > dark[:top].any(1).sum()  # more lines below
+    for count, corners in ((3, "abcd"), (4, "abc"), (0, "abcd")):
+        with pytest.raises(ValueError, match=f"There are {count} pictures and {len(corners)} corners"):
+            cornered_grid(images[:count], corners)
 
 
 def test_labelled_grid_wants_a_picture_for_each_place():

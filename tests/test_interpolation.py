@@ -3,7 +3,7 @@ from itertools import pairwise
 import pytest
 import torch
 
-from t2i.interpolation import lerp, slerp, steps_between
+from t2i.interpolation import corner_shares, lerp, slerp, steps_between
 
 AMOUNTS = [k / 10 for k in range(11)]
 
@@ -12,6 +12,14 @@ def vectors(seed: int, length: float = 10.0) -> tuple[torch.Tensor, torch.Tensor
     """Two of 100 values and of one length."""
     a, b = torch.randn(2, 100, generator=torch.Generator().manual_seed(seed))
     return a / a.norm() * length, b / b.norm() * length
+
+
+@pytest.mark.parametrize("across", [0, 0.25, 1])
+@pytest.mark.parametrize("down", [0, 0.5, 1])
+def test_corners_share_a_square(across, down):
+    shares = corner_shares(across, down)
+    assert sum(shares) == 1 and min(shares) >= 0
+    assert (shares[1] + shares[3], shares[2] + shares[3]) == (across, down)
 
 
 def test_lerp_is_the_straight_line_of_the_paper():

@@ -204,6 +204,19 @@ def test_blend_tells_wrong_input_in_one_sentence(tiny, arguments, sentence):
         tiny.blend(*arguments)
 
 
+def test_four_sentences_are_mixed_by_their_shares(tiny):
+    captions, shares = [A, B, *tiny.examples[:2]], [1, 2, 0, 5]
+    mixed = tiny.mix(captions, shares, seed=3)
+    phi = (torch.tensor([0.125, 0.25, 0, 0.625]) @ tiny.encode_text(captions))[None]
+    assert pixels(mixed) == pixels(tiny.generate_from(tiny.noise(3)[None], phi)[0])
+    assert pixels(tiny.mix(captions, [0, 7, 0, 0], 3)) == pixels(tiny.generate(B, 3)[0])
+    told = mixed.info["parameters"]
+    assert told.startswith(f"{A}\nSeed: 3, ") and told.endswith('Shares: "0.125 0.25 0 0.625"') and B in told
+    for wrong in ([1, 2, 3], [0, 0, 0, 0], [1, 1, 1, -1], [1, 1, 1, float("nan")], [1, 1, 1, float("inf")]):
+        with pytest.raises(ValueError, match="give 4 numbers of at least 0, not all 0"):
+            tiny.mix(captions, wrong)
+
+
 def test_one_step_is_no_walk(tiny):
     with pytest.raises(ValueError, match="at least 2"):
         tiny.interpolate(A, B, 1)

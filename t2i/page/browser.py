@@ -38,6 +38,23 @@ OPENED = "() => [location.search]"
 SWAP = "(a, b, amount) => [b, a, Math.round(100 - 100 * amount) / 100]"
 RESET = "() => [0, 0]"
 
+# A square to point at, with a mark at its value [across, down], each 0 to 1.
+SQUARE = """<div class="square" style="--across: ${value[0]}; --down: ${value[1]}" aria-hidden="true"><i></i></div>"""
+POINTED = """
+    const share = (at, from, length) => Math.round(100 * Math.min(1, Math.max(0, (at - from) / length))) / 100;
+    const point = event => {
+        const box = element.querySelector(".square").getBoundingClientRect();
+        props.value = [share(event.clientX, box.left, box.width), share(event.clientY, box.top, box.height)];
+        trigger("input");
+    };
+    element.addEventListener("pointerdown", event => {
+        event.preventDefault();
+        element.setPointerCapture(event.pointerId);
+        point(event);
+    });
+    element.addEventListener("pointermove", event => event.buttons && point(event));
+"""
+
 # Pictures of few pixels are enlarged crisp, others as browsers do: each tells which it is once it is there.
 LARGE = """() => {
     const note = image => image.toggleAttribute("data-large", image.naturalWidth > 128);

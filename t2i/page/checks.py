@@ -67,6 +67,9 @@ def optional(verdict: Verdict) -> Verdict:
 check_blend = checks(readable, readable, fraction, WHOLE_SEED, WHOLE_SEED, fraction)
 
 
+check_square = checks(readable, readable, readable, readable, fraction, fraction, WHOLE_SEED)
+
+
 def one_of(name: str, choices: object) -> Verdict:
     """Verdicts on one of several words."""
     sentence = f"The {name} must be one of {', '.join(choices)}."

@@ -17,14 +17,14 @@ from PIL import Image
 
 from t2i.animation import write_frames
 from t2i.config import MAX_SEED
-from t2i.images import Parameters, labelled_grid, parameters_text, read_parameters, save_png
-from t2i.interpolation import steps_between
+from t2i.images import Parameters, cornered_grid, labelled_grid, parameters_text, read_parameters, save_png
+from t2i.interpolation import corner_shares, steps_between
 from t2i.networks.text import clean_caption
 from t2i.numbers import decimal_in, whole_in, whole_number
-from t2i.page.checks import check_blend, lines
+from t2i.page.checks import check_blend, check_square, lines
 from t2i.page.components import Pictures, playing, progress
 from t2i.page.messages import one_sentence, warn
-from t2i.page.settings import COMPARED, FIRST_COUNT, FIRST_SEED, FIRST_STRENGTH, FPS, GRID_SIDE
+from t2i.page.settings import COMPARED, FIRST_COUNT, FIRST_SEED, FIRST_STRENGTH, FPS, GRID_SIDE, SQUARE
 from t2i.page.texts import EXAMPLES, SURPRISES, THINGS
 from t2i.photos import is_shown_by_browsers, to_square
 from t2i.serving.decoder import decode
@@ -289,10 +289,49 @@ class Endpoints:
         seed, to_seed = whole_number(seed), whole_number(to_seed) if noise_amount else None
         synth = self.model(model)
         image = synth.blend(caption_a, caption_b, amount, seed, to_seed, noise_amount, side(synth, size))
-        file = BytesIO()
-        save_png(image, file, image.info["parameters"])
-        url = f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
-        return {"path": None, "url": url, "orig_name": f"between-seed-{seed}.png"}, ""
+        return in_the_answer(image, f"between-seed-{seed}"), ""
+
+    def square(
+        self,
+        upper_left: str,
+        upper_right: str,
+        lower_left: str,
+        lower_right: str,
+        across: float,
+        down: float,
+        seed: int,
+        model: str,
+        size: int = 0,
+    ) -> tuple[dict, str]:
+        """The live picture between four captions, as `blend` gives that between two."""
+        corners = (upper_left, upper_right, lower_left, lower_right)
+        verdicts = [*check_square(*corners, across, down, seed), self.known(model)]
+        refused = [verdict["message"] for verdict in verdicts if not verdict["is_valid"]]
+        if refused:
+            return gr.skip(), refused[0]
+        seed, synth = whole_number(seed), self.model(model)
+        image = synth.mix(corners, corner_shares(across, down), seed, side(synth, size))
+        return in_the_answer(image, f"square-seed-{seed}"), ""
+
+    @one_sentence()
+    def square_grid(
+        self,
+        upper_left: str,
+        upper_right: str,
+        lower_left: str,
+        lower_right: str,
+        seed: int,
+        model: str = "",
+        size: int = 0,
+    ) -> str:
+        """All of the square in one PNG, with the captions at its corners."""
+        corners, seed, synth = (upper_left, upper_right, lower_left, lower_right), whole_number(seed), self.model(model)
+        pixels, way = side(synth, size), steps_between(SQUARE)
+        images = [synth.mix(corners, corner_shares(across, down), seed, pixels) for down in way for across in way]
+        grid = cornered_grid(images, corners, max(1, GRID_SIDE // pixels))
+        others = " | ".join(corners[1:])
+        grid.info["parameters"] = parameters_text(corners[0], seed, grid.size, synth.name, other_captions=others)
+        return keep(grid, f"square-{slug(upper_left)}-seed-{seed}")
 
     def export(
         self,
@@ -403,6 +442,14 @@ class Endpoints:
 def side(synth: Synthesizer, size: object) -> int:
     """Pixels of the largest pictures that a model paints up to what is asked for; of its smallest, if none is."""
     return max((own for own in synth.sizes if own <= (whole_number(size) or 0)), default=synth.sizes[0])
+
+
+def in_the_answer(image: Image.Image, name: str) -> dict:
+    """A picture that travels in the answer itself, as a component takes it."""
+    file = BytesIO()
+    save_png(image, file, image.info["parameters"])
+    url = f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
+    return {"path": None, "url": url, "orig_name": f"{name}.png"}
 
 
 def keep(image: Image.Image, name: str) -> str:

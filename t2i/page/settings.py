@@ -8,6 +8,7 @@ MAX_COLUMNS, FIRST_COLUMNS = 8, 5  # seeds of a grid
 MIN_STEPS, MAX_STEPS, FIRST_STEPS = 2, 16, 8
 MIN_FRAMES, MAX_FRAMES, FIRST_FRAMES, FPS = 8, 240, 48, 24
 COMPARED = 4  # pictures of each variant
+SQUARE = 5  # pictures along a side of the square between four captions
 GRID_SIDE = 128  # pixels to which small pictures of a grid are enlarged
 MAX_SIZE = 4096  # pixels that may be asked for
 REMEMBERED = 48  # pictures of a visit

@@ -44,6 +44,10 @@ NEAR = "0 is the picture of the seed above, 1 another one"
 INTERPOLATE = """Between two sentences lie others that nobody wrote. **Drag the sliders and the {thing} follows:** the
 first walks from sentence to sentence with the same noise, the second from the noise of one seed to that of another."""
 
+CORNERS = ("Upper left", "Upper right", "Lower left", "Lower right")
+SQUARE = """Four sentences, one at each corner. **Drag in the square, or move the sliders:** the {thing} follows, and
+the nearer a corner, the more it is of that sentence. The seed stays the same."""
+
 STYLE = """Give a photograph. A third network reads its style, that is all that a caption does not say: how the {thing}
 is turned and how large it is, and what lies behind it. **The same style is then painted under other captions.**"""
 NO_STYLE = """These weights have no style encoder, which this tab needs. Train one with `python -m training.style`, or
