@@ -15,6 +15,8 @@ def malformed(bench: Bench, file: dict) -> dict[str, tuple[str, object]]:
     model, painter, fn = bench.client.model, bench.client.painter, bench.client.functions
     generate = ["a red flower", 1, 1, *painter]
     blend = ["a red flower", OTHER, 0.5, 1, 2, 0.5, model]
+    near = ["a red flower", 1, 2, 0.3, 1, *painter]
+    square = ["a red flower", OTHER, OTHER, OTHER, 0.5, 0.5, 1, model]
     passwd = {"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}
 
     own = f"http://{bench.client.host}:{bench.client.port}/config"
@@ -101,6 +103,15 @@ def malformed(bench: Bench, file: dict) -> dict[str, tuple[str, object]]:
         "blend: another function": ("run/blend", {"data": blend, "fn_index": 9999}),
         "blend: session of 100 kB": ("run/blend", {"data": blend, "session_hash": "a" * 100_000}),
         "blend: event data": ("run/blend", {"data": blend, "event_data": {"index": 1}, "trigger_id": 99999}),
+        "square: too few values": ("run/square", {"data": square[:3]}),
+        "square: objects": ("run/square", {"data": [{}] * 8}),
+        "square: NaN": ("run/square", json.dumps({"data": [*square[:4], math.nan, *square[5:]]}).encode()),
+        "square: huge number": ("run/square", json.dumps({"data": [*square[:6], 10**400, model]}).encode()),
+        "square of objects": join([{}] * 6, "square_grid"),
+        "vary: text for how far": join([*near[:3], "far", *near[4:]], "vary"),
+        "vary: NaN": ("queue/join", json.dumps(join([*near[:3], math.nan, *near[4:]], "vary")[1]).encode()),
+        "vary near nothing": join([*near[:2], None, *near[3:]], "vary"),
+        "a link to far away": join(["?seed=1&near=2&strength=9e99"], "open_link"),
         "remember: text": ("run/remember", {"data": ["x", "y"]}),
         "remember: nothing": ("run/remember", {"data": [None, None]}),
         "remember: forged": ("run/remember", {"data": [[{"image": passwd, "caption": "x"}], []]}),
