@@ -28,11 +28,12 @@ from mcp.client.streamable_http import streamable_http_client
 from PIL import Image
 from support.app_server import BAD_CAPTIONS, CAPTION, ROOT, environment
 
-from app import build, main, remember
+from app import build, main
 from t2i import Synthesizer
 from t2i.images import parameters_text, save_png
 from t2i.networks.text import clean_caption, is_readable
 from t2i.page.endpoints import Endpoints
+from t2i.page.tabs.generate import remember
 from t2i.photos import open_photo, to_square
 from t2i.serving.doors import is_open
 from t2i.serving.hosting import in_a_loop

@@ -13,10 +13,10 @@ from playwright.sync_api import Locator, Page, Route, expect
 from support.app_server import CAPTION
 from support.browser import PATIENCE, box, open_tab, shown, thumbnails
 
-from app import LONE_SEED
 from t2i import Synthesizer
 from t2i.images import save_png
 from t2i.interpolation import corner_shares
+from t2i.page.settings import LONE_SEED
 from t2i.page.texts import CORNERS
 
 

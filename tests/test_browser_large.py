@@ -11,8 +11,8 @@ from playwright.sync_api import Locator, Page, Route, expect
 from support.app_server import serve
 from support.browser import draw, open_tab, seeds, shown, thumbnails, upload
 
-from app import LONE_SEED
 from t2i import Synthesizer
+from t2i.page.settings import LONE_SEED
 
 SMALL, LARGE = "64, as the paper", "256"
 PHONE = {"width": 375, "height": 812}

@@ -55,7 +55,7 @@ def neighbours(file: Path) -> set[str]:
         ("t2i/*.py", {"training", "app", "t2i.serving", "t2i.page", "gradio", "torchvision", "sklearn", "scipy"}),
         ("t2i/networks/*.py", {"training", "app", "t2i.serving", "t2i.page", "t2i.snapshot", "t2i.hub", "gradio"}),
         ("t2i/serving/*.py", {"training", "app", "t2i.page", "t2i.cli", "gradio", "torchvision"}),
-        ("t2i/page/*.py", {"training", "app", "t2i.cli", "torchvision"}),
+        ("t2i/page/**/*.py", {"training", "app", "t2i.cli", "torchvision"}),
         ("training/**/*.py", {"app", "t2i.serving", "t2i.page", "gradio", "tests"}),
         ("app.py", {"training", "torchvision"}),
     ],

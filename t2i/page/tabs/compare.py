@@ -1,0 +1,41 @@
+"""The tab Compare."""
+
+import gradio as gr
+
+from t2i.config import TITLES
+from t2i.page import texts
+from t2i.page.checks import WHOLE_SEED, checks, readable
+from t2i.page.components import Pictures, gallery, seed_box
+from t2i.page.endpoints import Endpoints
+from t2i.page.settings import FIRST_SEED
+from t2i.page.tabs.events import DRAWING
+
+
+def compare_tab(endpoints: Endpoints) -> None:
+    """The four ways to train on the same caption and noise."""
+    variants, first_caption = endpoints.synth.variants, endpoints.example(5)  # its colour tells the variants apart
+    with gr.Tab("Compare"):
+        if not variants:
+            gr.Markdown(texts.NO_VARIANTS, elem_classes="lead")
+            return
+        gr.Markdown(texts.COMPARE, elem_classes="lead")
+        with gr.Row():
+            caption = gr.Textbox(first_caption, label="Caption", lines=1, max_lines=4, scale=4)
+            seed = seed_box("First seed", FIRST_SEED, min_width=140)
+            button = gr.Button("Compare", variant="primary", elem_classes="draw", min_width=140)
+        galleries = {}
+        with gr.Row():
+            for variant in variants:
+                name = TITLES[variant]
+                with gr.Column(min_width=180):
+                    gr.Markdown(f"### {name}\n{texts.LEARNT_FROM[variant]}", elem_classes="variant")
+                    first = endpoints.compare(variant, first_caption, FIRST_SEED)
+                    galleries[variant] = gallery(first, name, columns=2, elem_classes=["crisp", "compared"])
+
+    def compare_all(caption: str, seed: int) -> dict[gr.Gallery, Pictures]:
+        return {gallery: endpoints.compare(variant, caption, seed) for variant, gallery in galleries.items()}
+
+    gr.on(
+        [button.click, caption.submit], compare_all, [caption, seed], list(galleries.values()), **DRAWING,
+        validator=checks(readable, WHOLE_SEED), api_visibility="private",
+    )  # fmt: skip

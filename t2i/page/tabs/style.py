@@ -1,0 +1,69 @@
+"""The tab Style transfer."""
+
+import re
+from pathlib import Path
+
+import gradio as gr
+
+from t2i.networks.text import is_readable
+from t2i.page import texts
+from t2i.page.checks import checks, readable, readable_lines, uploaded
+from t2i.page.components import Pictures, captions_box, gallery
+from t2i.page.endpoints import Endpoints
+from t2i.page.messages import one_sentence
+from t2i.page.settings import MAX_CAPTIONS, MAX_SIZE
+from t2i.page.tabs.events import AT_ONCE, DECODING, DRAWING, QUIETLY, painter_checks
+
+
+def style_tab(endpoints: Endpoints, painter: list[gr.Component]) -> None:
+    """A photograph's style under its own caption and under others."""
+    with gr.Tab("Style transfer", elem_id="style"):
+        if not endpoints.synth.has_style:
+            gr.Markdown(texts.NO_STYLE, elem_classes="lead")
+            return
+        gr.Markdown(endpoints.worded(texts.STYLE), elem_classes="lead")
+        photos = endpoints.synth.photos
+        own = caption_of(photos[0]) if photos else ""
+        own = own if is_readable(own) else endpoints.example(0)
+        captions = "\n".join(endpoints.examples[: MAX_CAPTIONS - 2])
+        with gr.Row():
+            with gr.Column(scale=2, min_width=280):
+                photo = gr.Image(
+                    photos[0] if photos else None, format="png", type="filepath", sources=["upload", "clipboard"],
+                    label="Photograph", height=260, buttons=[], elem_id="photo",
+                    alt_text="The photograph whose style is taken",
+                )  # fmt: skip
+                gr.Markdown("Try one of these", elem_classes="heading", visible=bool(photos))
+                named = [(file, caption_of(file)) for file in photos]
+                samples = gallery(
+                    named, "Try one of these", buttons=[], allow_preview=False, visible=bool(photos), elem_id="photos"
+                )
+            with gr.Column(scale=3, min_width=280):
+                caption = gr.Textbox(own, label="What the photograph shows", lines=1, max_lines=4)
+                others = captions_box(captions)
+                button = gr.Button("Paint in this style", variant="primary", elem_classes="draw")
+        first = endpoints.transfer_style({"path": photos[0]}, own, captions, size=MAX_SIZE) if photos else None
+        pictures = gallery(first, "In this style", elem_id="styled")
+
+    values = {
+        "fn": endpoints.transfer_style, "inputs": [photo, caption, others, *painter], "outputs": pictures,
+        "validator": checks(uploaded, readable, readable_lines, *painter_checks(endpoints)), **DRAWING, **DECODING,
+    }  # fmt: skip
+    gr.on([button.click, caption.submit], api_name="transfer_style", **values)
+    readied = photo.upload(endpoints.presentable, photo, photo, preprocess=False, **DECODING, **QUIETLY).success
+    readied(api_visibility="private", **values)
+    chosen = samples.select(choose_photo, [samples, caption], [photo, caption], **AT_ONCE)
+    chosen.then(api_visibility="private", **values)
+
+
+@one_sentence()
+def choose_photo(photos: Pictures, caption: str, event: gr.SelectData) -> tuple[str, str]:
+    """The photograph clicked and its caption, which stays as it is where the photograph tells none."""
+    file, text = photos[event.index]
+    return file, text or caption
+
+
+def caption_of(file: Path | str) -> str:
+    """What a photograph shows, if its name tells: a-red-rose.jpg; empty for names such as image_00001.jpg."""
+    words = re.findall("[a-z]+", Path(file).stem.lower())
+    return " ".join(words) if len(words) > 2 else ""
