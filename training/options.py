@@ -106,18 +106,18 @@ class Companion:
         check_run(options)
         if hasattr(config, "judge"):
             config = with_judge_at_hand(config, "judge" in options, options.out)
-        model = folder_of_weights(options.model)
+        model, title = folder_of_weights(options.model), self.name[:1].upper() + self.name[1:]
         data = load_data(options.data, options.root, self.load_size(config, model))
         if options.dry_run:
             trainer = self.build(data.thin(512), model, config, options.device)
             print(f"{config}\nComputes in {trainer.precision}.")
-            print(f"{self.name[:1].upper()}{self.name[1:]} {count_parameters(self.network(trainer)):,} parameters")
+            print(f"{title} {count_parameters(self.network(trainer)):,} parameters")
             print({k: round(v.item(), 4) for k, v in trainer.step(0).items()})
         elif self.train(data, model, config, options.out, options.device, options.max_minutes):
             if options.install:
                 install(options.out / self.file, model)
             written = (model if options.install else options.out) / self.file
-            print(f"{self.name[:1].upper()}{self.name[1:]} written: {written}")
+            print(f"{title} written: {written}")
         else:
             print(f"Stopped; the same command goes on from {options.out}.")
 

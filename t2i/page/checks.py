@@ -21,6 +21,11 @@ def checks(*verdicts: Verdict) -> Callable[..., list[dict]]:
     return check
 
 
+def first_refusal(verdicts: list[dict]) -> str:
+    """What the first verdict against a value says; empty if there is none."""
+    return next((verdict["message"] for verdict in verdicts if not verdict["is_valid"]), "")
+
+
 def readable(caption: object) -> dict:
     """Verdict on a caption."""
     try:

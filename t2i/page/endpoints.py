@@ -21,7 +21,7 @@ from t2i.images import Parameters, cornered_grid, labelled_grid, parameters_text
 from t2i.interpolation import corner_shares, steps_between
 from t2i.networks.text import clean_caption
 from t2i.numbers import decimal_in, whole_in, whole_number
-from t2i.page.checks import check_blend, check_square, lines
+from t2i.page.checks import check_blend, check_square, first_refusal, lines
 from t2i.page.components import Pictures, playing, progress
 from t2i.page.messages import one_sentence, warn
 from t2i.page.settings import COMPARED, FIRST_COUNT, FIRST_SEED, FIRST_STRENGTH, FPS, GRID_SIDE, SQUARE
@@ -282,10 +282,8 @@ class Endpoints:
         Events that skip the queue, as this must to keep up, skip its validators, too.
         """
         verdicts = check_blend(caption_a, caption_b, amount, seed, to_seed, noise_amount)
-        verdicts.append(self.known(model))
-        refused = [verdict["message"] for verdict in verdicts if not verdict["is_valid"]]
-        if refused:
-            return gr.skip(), refused[0]
+        if refused := first_refusal([*verdicts, self.known(model)]):
+            return gr.skip(), refused
         seed, to_seed = whole_number(seed), whole_number(to_seed) if noise_amount else None
         synth = self.model(model)
         image = synth.blend(caption_a, caption_b, amount, seed, to_seed, noise_amount, side(synth, size))
@@ -305,10 +303,8 @@ class Endpoints:
     ) -> tuple[dict, str]:
         """The live picture between four captions, as `blend` gives that between two."""
         corners = (upper_left, upper_right, lower_left, lower_right)
-        verdicts = [*check_square(*corners, across, down, seed), self.known(model)]
-        refused = [verdict["message"] for verdict in verdicts if not verdict["is_valid"]]
-        if refused:
-            return gr.skip(), refused[0]
+        if refused := first_refusal([*check_square(*corners, across, down, seed), self.known(model)]):
+            return gr.skip(), refused
         seed, synth = whole_number(seed), self.model(model)
         image = synth.mix(corners, corner_shares(across, down), seed, side(synth, size))
         return in_the_answer(image, f"square-seed-{seed}"), ""
