@@ -28,7 +28,7 @@ def compare_tab(endpoints: Endpoints) -> None:
             for variant in variants:
                 name = TITLES[variant]
                 with gr.Column(min_width=180):
-                    gr.Markdown(f"### {name}\n{texts.LEARNT_FROM[variant]}", elem_classes="variant")
+                    gr.Markdown(f"## {name}\n{texts.LEARNT_FROM[variant]}", elem_classes="variant")
                     first = endpoints.compare(variant, first_caption, FIRST_SEED)
                     galleries[variant] = gallery(first, name, columns=2, elem_classes=["crisp", "compared"])
 

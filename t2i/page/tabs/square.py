@@ -34,12 +34,15 @@ def square_tab(endpoints: Endpoints, painter: list[gr.Component], repaint: list[
                 refusal = gr.Markdown("", elem_classes="refusal")
                 rest = [gr.Number(visible="hidden") for _ in painter[1:]]  # when it was last moved, where sizes differ
                 button = gr.Button("Draw the whole square", variant="primary", elem_classes="draw")
-        grid = image(None, "Pictures of the whole square", elem_id="whole-square", elem_classes=[])
+        grid = image(None, "Pictures of the whole square", visible=False, elem_id="whole-square", elem_classes=[])
+
+    def whole_square(*settings: object) -> dict:
+        return gr.update(value=endpoints.square_grid(*settings), visible=True)
 
     square.input(None, square, [across, down], js="point => point", **IN_BROWSER)
     gr.on([across.change, down.change], None, [across, down], square, js="(...point) => [point]", **IN_BROWSER)
     live(endpoints.square, "square", [*corners, across, down, seed], [picture, refusal], painter, rest, repaint)
     button.click(
-        endpoints.square_grid, [*corners, seed, *painter], grid, **DRAWING, api_visibility="private",
+        whole_square, [*corners, seed, *painter], grid, **DRAWING, api_visibility="private",
         validator=checks(*[readable] * 4, WHOLE_SEED, *painter_checks(endpoints)),
     )  # fmt: skip
