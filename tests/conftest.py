@@ -77,7 +77,13 @@ leave_out_stubs()  # as app.py does, before gradio is imported
 torch.set_num_threads(1)  # tests run beside one another, on networks too small for more
 
 
-TABS = ("test_browser_generate", "test_browser_interpolate", "test_browser_tabs", "test_browser_accessibility")
+TABS = (
+    "test_browser_generate",
+    "test_browser_interpolate",
+    "test_browser_tabs",
+    "test_browser_accessibility",
+    "test_firefox",
+)
 VISITORS = (("test_browser", *TABS), ("test_app", "test_fuzz"))  # of one page each, which takes as long to start
 LONG = ("test_load", "test_browser_large", "test_distributed", "test_kill", "test_weights", "test_training")
 FIRST = (*VISITORS[0], *VISITORS[1], *LONG)
