@@ -31,6 +31,7 @@ from t2i.page.tabs.explain import explain_tab
 from t2i.page.tabs.generate import generate_tab
 from t2i.page.tabs.grid import grid_tab
 from t2i.page.tabs.interpolate import interpolate_tab
+from t2i.page.tabs.learning import learning_tab
 from t2i.page.tabs.square import square_tab
 from t2i.page.tabs.style import style_tab
 from t2i.page.tools import take_written_numbers
@@ -94,6 +95,8 @@ def build(shelf: Shelf) -> gr.Blocks:
             grid_tab(endpoints, [model, *size])
             explain_tab(endpoints, model)
             compare_tab(endpoints)
+            if synth.timelapse:
+                learning_tab(endpoints)
         gr.Markdown(texts.SEED + texts.FOOTERS.get(synth.config.data, texts.FOOTERS[""]), elem_id="footer")
         page.load(None, None, None, js=browser.LARGE, **IN_BROWSER)
     return page.queue(max_size=MAX_WAITING, api_open=False)

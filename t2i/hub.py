@@ -22,6 +22,7 @@ from t2i.snapshot import (
     SNAPSHOT,
     STYLE_ENCODER,
     TEXT_ENCODER,
+    TIMELAPSE,
     VARIANTS_FOLDER,
     VOCABULARY,
 )
@@ -29,7 +30,7 @@ from t2i.snapshot import (
 HOME = Path(__file__).resolve().parent
 BUNDLED = (HOME.parent / "weights", HOME / "bundled")  # in a checkout, in an installed package
 WEIGHTS = (CONFIG, GENERATOR, TEXT_ENCODER, VOCABULARY, DISCRIMINATOR, STYLE_ENCODER, SECOND_STAGE)
-FILES = (*WEIGHTS, *(f"{VARIANTS_FOLDER}/*/{name}" for name in WEIGHTS))
+FILES = (*WEIGHTS, TIMELAPSE, *(f"{VARIANTS_FOLDER}/*/{name}" for name in WEIGHTS))
 FILES += tuple(f"{PHOTOS}/*{ending}" for ending in PHOTO_SUFFIXES)
 TIMEOUT = 15  # seconds without a word from the Hub
 NAME = r"[\w.-]+/[\w.-]+"

@@ -29,6 +29,7 @@ from t2i.snapshot import (
     SECOND_STAGE,
     STYLE_ENCODER,
     TEXT_ENCODER,
+    TIMELAPSE,
     TextEncoder,
     digest,
     load_discriminator,
@@ -125,6 +126,12 @@ class Synthesizer:
         """Photographs to try the style of that lie beside the weights, by name."""
         found = (self._folder / PHOTOS).glob("*") if self._folder else []
         return sorted(file for file in found if file.suffix.lower() in PHOTO_SUFFIXES)
+
+    @property
+    def timelapse(self) -> Path | None:
+        """The film of its training that lies beside the weights: WebP of some frames."""
+        file = self._folder / TIMELAPSE if self._folder else None
+        return file if file and file.is_file() else None
 
     def generate(
         self, captions: str | Sequence[str], seeds: int | Sequence[int] = 0, size: int | None = None

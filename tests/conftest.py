@@ -33,6 +33,7 @@ from t2i.snapshot import (
     PHOTOS,
     SECOND_STAGE,
     STYLE_ENCODER,
+    TIMELAPSE,
     VARIANTS_FOLDER,
     read_config,
 )
@@ -147,6 +148,8 @@ def full_snapshot(snapshot, tmp_path_factory) -> Path:
     write_skip_thought(folder / VARIANTS_FOLDER / "skip-thought")
     (folder / PHOTOS).mkdir()
     photograph().save(folder / PHOTOS / PHOTO)
+    film = [Image.new("RGB", (130, 64), colour) for colour in ("grey", "green", "red")]
+    film[0].save(folder / TIMELAPSE, save_all=True, append_images=film[1:])
     return folder
 
 

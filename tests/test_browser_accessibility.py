@@ -5,7 +5,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 from support.browser import open_tab, thumbnails
 
-TABS = ("Generate", "Interpolate", "Four sentences", "Style transfer", "Grid", "Explain", "Compare")
+TABS = ("Generate", "Interpolate", "Four sentences", "Style transfer", "Grid", "Explain", "Compare", "How it learnt")
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -88,6 +88,15 @@ def test_words_are_explained_and_escaped(page):
     told(page, "The caption has one word")
 
 
+def test_the_training_is_shown_picture_by_picture(page):
+    open_tab(page, "How it learnt")
+    last = shown(page.locator("#learnt"))
+    page.get_by_label("number input for From the first pictures to the last").fill("1")
+    expect(page.locator("#learnt img")).not_to_have_attribute("src", last)
+    page.get_by_label("range slider for From the first pictures to the last").press("End")
+    expect(page.locator("#learnt img")).to_have_attribute("src", last)
+
+
 def test_variants_are_compared(page):
     open_tab(page, "Compare")
     for name in ("GAN", "GAN-CLS", "GAN-INT", "GAN-INT-CLS", "Skip-thought GAN"):

@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from support.layouts import draw_coco, draw_pairs, draw_table, rows_of
 from support.resuming import check_resumed_equals_straight
 
@@ -54,6 +55,8 @@ def test_two_commands_go_from_a_folder_to_a_model(trained):
     assert synthesizer.name.startswith("folder-int-cls@") and synthesizer.config.model.text_size == 1024
     assert len(synthesizer.examples) == 8 and synthesizer.examples[0] == "a red wall, number 0"
     assert synthesizer.generate(synthesizer.examples[0], 1)[0].size == (64, 64)
+    with Image.open(synthesizer.timelapse) as film:
+        assert film.n_frames == len(list((trained / "gan").glob("fakes-*.png")))
 
 
 def test_style_and_match_learn_on_a_set_smaller_than_a_batch(trained, own):

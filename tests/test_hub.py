@@ -103,14 +103,14 @@ def test_variants_and_photographs_come_along(hub, tmp_path):
     assert photos == PHOTO
 
 
-def test_nothing_but_safetensors_json_and_photographs_is_fetched(hub, full_snapshot, tmp_path):
+def test_nothing_but_safetensors_json_and_pictures_is_fetched(hub, full_snapshot, tmp_path):
     folder = changed(full_snapshot, tmp_path / "more", pytorch_model__bin=b"pickle", run__py=b"import os")
     (folder / "variants" / "gan" / "generator.pt").write_bytes(b"pickle")
     (folder / "photos" / "a.svg").write_bytes(b"<svg/>")
     hub.repos["model", "us/whole"].add_folder("more", folder)
     pull(hub.endpoint, tmp_path / "hf", "us/whole@more")
     fetched = {path.suffix for path in (tmp_path / "hf").glob("hub/*/snapshots/*/**/*") if path.is_file()}
-    assert fetched == {".safetensors", ".json", ".jpg"}
+    assert fetched == {".safetensors", ".json", ".jpg", ".webp"}
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ from training.hub import demo, upload
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=<...>' to upload raw bytes:DeprecationWarning")
 REPO, SPACE = "us/flowers", "us/demo"
 WEIGHTS = {"config.json", "generator.safetensors", "text_encoder.safetensors", "discriminator.safetensors",
-           "style_encoder.safetensors", "photos/a-red-flower-on-green.jpg"}  # fmt: skip
+           "style_encoder.safetensors", "timelapse.webp", "photos/a-red-flower-on-green.jpg"}  # fmt: skip
 WEIGHTS |= {f"variants/{variant}/{name}" for variant in VARIANTS for name in ("config.json", "generator.safetensors")}
 WEIGHTS |= {f"variants/skip-thought/{name}" for name in ("text_encoder.safetensors", "vocabulary.json")}
 DRAW = """

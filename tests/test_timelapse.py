@@ -4,8 +4,9 @@ import pytest
 from PIL import Image
 
 from t2i.images import make_grid
+from training.measure.film import HEADER, HOLD, timelapse
 from training.run.state import write_json
-from training.timelapse import HEADER, HOLD, main, timelapse
+from training.timelapse import main
 
 
 @pytest.fixture
@@ -27,6 +28,7 @@ def test_columns_are_whole_pictures(run, side):
     if side != 64:
         write_json(run / "config.json", {"image_size": side})
     assert timelapse(run, columns=2)[0].size == (2 * side + 2, 2 * side + 2 + HEADER)
+    assert timelapse(run, columns=2, rows=1)[0].size == (2 * side + 2, side + HEADER)
 
 
 def test_frames_are_chosen_evenly_with_first_and_last(run):

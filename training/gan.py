@@ -23,16 +23,17 @@ from t2i.hub import given_path
 from t2i.images import make_grid, to_images
 from t2i.networks.models import count_parameters
 from t2i.networks.text import MAX_CHARACTERS, clean_caption
-from t2i.snapshot import CONFIG, TextEncoder
+from t2i.snapshot import CONFIG, TIMELAPSE, TextEncoder
 from training.data import CaptionedImages, load_data
 from training.data.captioned import spread
 from training.gans.adversarial import FAR_STEP, GanTrainer
 from training.gans.presets import EXAMPLES, PRESETS, GanConfig
 from training.gans.pretrained import with_judge_at_hand
+from training.measure.film import SHIPPED, save_timelapse, timelapse
 from training.options import add_fields, apply_fields, check_run, common_parser, run_script
 from training.run.claim import claimed
 from training.run.distributed import average, first_goes_ahead, is_first, process_group
-from training.run.export import write_snapshot
+from training.run.export import install, write_snapshot
 from training.run.loop import train
 from training.run.precision import PRECISION_HELP, PRECISION_KEYS
 from training.run.randomness import step_noise
@@ -153,7 +154,7 @@ def describe_gan(trainer: GanTrainer, encoder: TextEncoder, data: CaptionedImage
 
 
 def export_gan(folder: Path, trainer: GanTrainer, encoder: TextEncoder, data: CaptionedImages, run: Path) -> None:
-    """Write the averaged generator, D and the text encoder as a snapshot; `run` is the folder of the training.
+    """Write the averaged generator, D, the text encoder and the run's film as a snapshot; `run` is its folder.
 
     The snapshot of a finished run that lies there already stays as it is.
     """
@@ -162,6 +163,9 @@ def export_gan(folder: Path, trainer: GanTrainer, encoder: TextEncoder, data: Ca
     if trainer.finished and file.exists() and read_json(file) == json.loads(json.dumps(config.to_json())):
         return
     write_snapshot(folder, config, trainer.averaged_generator(), encoder, trainer.D)
+    if any(run.glob("fakes-*.png")):
+        save_timelapse(timelapse(run, **SHIPPED), run / TIMELAPSE)
+        install(run / TIMELAPSE, folder)
 
 
 def dry_run_gan(data: CaptionedImages, encoder: TextEncoder, config: GanConfig, device: str) -> None:

@@ -62,6 +62,9 @@ MATCHES = """**Does the judge agree?** In training a second network, D, judged p
 learnt to tell a picture's own caption from others. Here is the chance that it gives to this picture with its own
 sentence and with others. It is not always right: it knows only the photographs of its training."""
 
+LEARNING = """The same captions, a row each, and the same seeds, a column each, **after ever more training:** drag to
+see the first {thing}s come out of the noise."""
+
 COMPARE = """The paper's four ways to train, side by side: **the same sentence, the same noise, the same networks.**
 They differ only in what the judge D and the painter G learn from. These networks are smaller than those of the other
 tabs, and were trained for less long. The skip-thought GAN is another system, with a text encoder of its own."""
