@@ -61,7 +61,7 @@ def measured(plain, large_snapshot):
     figures = []
     for model in (plain, Synthesizer.from_pretrained(large_snapshot)):
         small = evaluate.draw_pixels(model, phi, range(8))
-        found = measure_large(model, photographs[:12], photographs[12:], [load_space("pixels")], phi, small)
+        found = measure_large(model, photographs[:12], photographs[12:], [load_space("pixels")], phi, small, range(8))
         figures.append(found)
     return figures
 

@@ -29,6 +29,7 @@ from t2i.images import make_grid
 from t2i.snapshot import CONFIG
 from t2i.synthesizer import Synthesizer
 from training.data import DATASETS, CaptionedImages, load_data
+from training.data.captioned import spread
 from training.measure.colour import colour_fidelity
 from training.measure.distances import distances, distribution, group_distance, inception_score, nearest
 from training.measure.drawing import draw_pixels, encode_captions, random_captions
@@ -40,7 +41,7 @@ from training.options import check_device, run_script
 from training.run.disk import check_file
 from training.run.state import atomic, write_json, write_text
 
-CAPTIONS_PER_PHOTOGRAPH = 5
+CAPTIONS_PER_PHOTOGRAPH, MOST_LARGE = 5, 1152  # large pictures measured: each costs as sixteen small ones
 SEED_CAPTIONS, SEEDS = 100, 6
 DIVERSITY_CAPTIONS, DIVERSITY_SEEDS = 50, 8
 PAIRS = 16  # of the picture of nearest training photographs
@@ -207,9 +208,12 @@ def evaluate(
         except ValueError:
             figures["r_precision_missing"] = "too few photographs and classes whose captions differ"
     if large is not None:
-        rows = np.random.default_rng(0).permutation(large.rows(seen))[: len(phi)]
+        chosen = spread(np.arange(len(phi)), MOST_LARGE)
+        rows = np.random.default_rng(0).permutation(large.rows(seen))[: len(chosen)]
         photographs = large.unseen(plan.split).images, large.images[np.sort(rows)]
-        figures["large"] = measure_large(synthesizer, *photographs, list(spaces.values()), phi, pictures)
+        figures["large"] = measure_large(
+            synthesizer, *photographs, list(spaces.values()), phi[chosen], pictures[chosen], chosen.tolist()
+        )
     return figures
 
 

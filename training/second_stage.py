@@ -35,7 +35,16 @@ FREE = (  # may change when a run is resumed
     "judge_weight", "tick_images", *PRECISION_KEYS,
 )  # fmt: skip
 PRESETS = {
-    "cpu": SecondStageConfig(part=32, batch_size=8, images=60_000, judge_size=128, tick_images=5_000),
+    "cpu": SecondStageConfig(
+        part=32,
+        batch_size=8,
+        images=32_000,
+        lr=5e-4,
+        ema_images=4_000,
+        warm_up=4_000,
+        judge_size=128,
+        tick_images=4_000,
+    ),
     "gpu": SecondStageConfig(batch_size=32, images=600_000, ema_images=20_000, tick_images=50_000),
     "smoke": SecondStageConfig(
         load_size=256, channels=8, discriminator_channels=8, part=16, batch_size=4, images=16, judge="", tick_images=8

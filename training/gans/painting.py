@@ -40,11 +40,11 @@ class SecondStageConfig:
     `load_size` is the side of the decoded photographs, of which crops of four times G's size are taken; a step sees
     parts of `part` small pixels, 0 for the whole: of photographs, which are painted again, and of G's pictures.
     `absolute` and `perceptual` weigh how far the former then are from the original, in pixels and in the judge's maps;
-    `consistency` how far a large picture made small is from the small one; `texture` and `judge_weight` what two
-    discriminators say of G's pictures: one of patches, of `discriminator_channels`, and one on a frozen network's maps
-    (`training.gans.pretrained`; empty for none), which sees pictures at `judge_size`. Both grow from nothing over the
-    first `warm_up` images. `ema_images` is the half-life of the averaged weights; over the last `anneal` of the run
-    the learning rate falls to zero.
+    `consistency` how far a large picture made small is from the small one; `texture` what a discriminator of patches,
+    of `discriminator_channels`, says of all that is painted; `judge_weight` what one on a frozen network's maps
+    (`training.gans.pretrained`; empty for none), which sees pictures at `judge_size`, says of G's pictures. The last
+    two grow from nothing over the first `warm_up` images. `ema_images` is the half-life of the averaged weights; over
+    the last `anneal` of the run the learning rate falls to zero.
     """
 
     split: str = "trainval"
@@ -144,11 +144,11 @@ class SecondStageTrainer(Trainer):
         with self._autocast():
             again = self.N(small, z[:n], batch.phi).float()
             painted = self.N(drawn, z[n:], batch.phi).float()
-        losses = self._teach_discriminators(target, painted.detach(), batch.phi, batch.partner)
+        losses = self._teach_discriminators(target, again.detach(), painted.detach(), batch.phi, batch.partner)
         terms = {"absolute": F.l1_loss(again, target), "consistency": F.l1_loss(reduced(painted), drawn)}
         self._judges_learn(False)
         with self._autocast():
-            patches = self.P(painted)
+            patches = self.P(torch.cat([again, painted]))
             if config.judge:
                 logits = self.J(painted, batch.phi)
                 if config.perceptual:
@@ -173,14 +173,16 @@ class SecondStageTrainer(Trainer):
         there = tuple(slice(SCALE * s.start, SCALE * s.stop) for s in here)
         return (..., *here), (..., *there)
 
-    def _teach_discriminators(self, real: Tensor, fake: Tensor, phi: Tensor, partner: Tensor) -> dict[str, Tensor]:
-        both, n, losses = torch.cat([real, fake]), len(real), {}
+    def _teach_discriminators(
+        self, real: Tensor, again: Tensor, painted: Tensor, phi: Tensor, partner: Tensor
+    ) -> dict[str, Tensor]:
+        n, losses = len(real), {}
         with self._autocast():
-            logits = self.P(both).float()
+            logits = self.P(torch.cat([real, again, painted])).float()
         losses["P_loss"] = hinge_discriminator_loss(logits[:n], logits[n:])
         if self.config.judge:
             with torch.no_grad(), self._autocast():
-                seen = self.J.look(both)
+                seen = self.J.look(torch.cat([real, painted]))
             with self._autocast():
                 alone, pooled = self.J.weigh(seen)
                 code = self.J.read(phi)

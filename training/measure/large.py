@@ -1,6 +1,7 @@
 """Large pictures of a second stage: beside enlargements of the small ones they began as, and beside photographs."""
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +25,15 @@ NAMES = {"drawn": "painted", "photographs": "photographs"} | {name: name for nam
 
 def measure_large(
     synthesizer: Synthesizer, unseen: np.ndarray, training: np.ndarray, spaces: list[FeatureSpace], phi: Tensor,
-    small: np.ndarray,
+    small: np.ndarray, seeds: Sequence[int],
 ) -> dict[str, Any]:  # fmt: skip
     """FID and KID in each space, spectra, and how far large pictures made small are from `small`, of 255.
 
     `unseen` and `training` are photographs, uint8 (M, L, L, 3); `small` (N, S, S, 3) pictures of `phi` (N, text_size)
-    with seeds 0 to N - 1. ValueError unless the model paints pictures of L pixels.
+    with `seeds`. ValueError unless the model paints pictures of L pixels.
     """
     side = unseen.shape[1]
-    large = draw_pixels(synthesizer, phi, range(len(phi)), side)
+    large = draw_pixels(synthesizer, phi, seeds, side)
     apart = np.abs(resized(large, small.shape[1]).astype(np.int16) - small)
     figures = {
         "resolution": side,
