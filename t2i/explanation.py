@@ -1,11 +1,14 @@
 """What each word of a caption does to a picture."""
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from PIL import Image, ImageFilter
 
+COLOURS = ("red", "orange", "yellow", "pink", "purple", "blue", "white")
+_COLOUR = re.compile(rf"(?i)\b(?:{'|'.join(COLOURS)})\b")
 GROUND, TINT = 0.6, np.array([255, 140, 0], np.float32)  # how light what does not change is; orange where it does
 
 
@@ -14,13 +17,15 @@ class WordEffect:
     """A word of a caption, the picture drawn without it, and how much and where that differs.
 
     `change` is the mean distance of the two pictures' colour values, 0 to 1; `where` is the whole sentence's picture
-    in grey, tinted where the word changes it, as strongly as it does beside the other words.
+    in grey, tinted where the word changes it, as strongly as it does beside the other words. `others` are the pictures
+    drawn with another colour in its place, by that colour, if it names one.
     """
 
     word: str
     image: Image.Image
     change: float
     where: Image.Image
+    others: dict[str, Image.Image] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,15 @@ class Explanation:
     image: Image.Image
     words: tuple[WordEffect, ...]
     scores: dict[str, float]
+
+
+def recoloured(word: str) -> dict[str, str]:
+    """A word that names a colour with each other one in its place, by that colour; empty for other words."""
+    named = _COLOUR.search(word)
+    if not named:
+        return {}
+    own = named[0].lower()
+    return {colour: _COLOUR.sub(colour, word, count=1) for colour in COLOURS if colour != own}
 
 
 def places(image: Image.Image, others: Sequence[Image.Image]) -> list[Image.Image]:

@@ -144,6 +144,16 @@ def to_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
+def part_of(image: Image.Image, across: float, down: float, share: float) -> Image.Image:
+    """A square of a picture: its side is `share` of the shorter one's, and it lies `across` and `down`, 0 to 1 each, of
+    the way that is left to it. The whole picture for 0.5, 0.5 and 1, the square that `to_square` takes of it."""
+    if (across, down, share) == (0.5, 0.5, 1):
+        return image  # whose pixels around the square count a little when it is scaled
+    side = max(1, round(share * min(image.size)))
+    left, top = (round(way * (whole - side)) for way, whole in zip((across, down), image.size))
+    return image.crop((left, top, left + side, top + side))
+
+
 def to_square(image: Image.Image, size: int) -> Image.Image:
     """The largest square from the middle, scaled to `size` pixels."""
     return ImageOps.fit(to_rgb(image), (size, size), Image.Resampling.LANCZOS)

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.functional import normalize, pad
 
 from t2i.config import MAX_SEED, SnapshotConfig
-from t2i.explanation import Explanation, WordEffect, difference, places
+from t2i.explanation import Explanation, WordEffect, difference, places, recoloured
 from t2i.hub import find_snapshot
 from t2i.images import parameters_text, to_images, to_pixels
 from t2i.interpolation import lerp, slerp, steps_between
@@ -270,7 +270,7 @@ class Synthesizer:
         return images
 
     def explain(self, caption: str, seed: int = 0, others: Sequence[str] | None = None) -> Explanation:
-        """Leave each word out in turn, with the same noise, and see what changes.
+        """Leave each word out in turn, with the same noise, and see what changes; so with a colour's word by others.
 
         `others` are captions to score beside this one; as a rule seven of `examples`. ValueError for a
         caption of one word, and as in `generate`.
@@ -282,7 +282,8 @@ class Synthesizer:
         without = [" ".join(words[:k] + words[k + 1 :]) for k in range(len(words))]
         left = self.generate(without, seed)
         changes = [difference(image, other) for other in left]
-        effects = tuple(map(WordEffect, words, left, changes, places(image, left)))
+        others_drawn = [self._recoloured(words, k, seed) for k in range(len(words))]
+        effects = tuple(map(WordEffect, words, left, changes, places(image, left), others_drawn))
         if others is None:
             others = [c for c in self.examples if clean_caption(c) != clean_caption(caption)][:7]
         scores = {}
@@ -290,6 +291,12 @@ class Synthesizer:
             captions = [caption, *others]
             scores = dict(zip(captions, self.match(image, captions)))
         return Explanation(caption, checked_seed(seed), image, effects, scores)
+
+    def _recoloured(self, words: list[str], k: int, seed: int) -> dict[str, Image.Image]:
+        """Pictures of a caption with other colours in the place of its word k, by colour, if that names one."""
+        others = {c: " ".join([*words[:k], other, *words[k + 1 :]]) for c, other in recoloured(words[k]).items()}
+        others = {colour: caption for colour, caption in others.items() if is_readable(caption)}  # none is too long
+        return dict(zip(others, self.generate(list(others.values()), seed))) if others else {}
 
     def match(self, image: Image.Image, captions: Sequence[str]) -> list[float]:
         """D's probability that a picture is real and shows what a caption says, for each caption.

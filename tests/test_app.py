@@ -34,7 +34,7 @@ from t2i.images import parameters_text, save_png
 from t2i.networks.text import clean_caption, is_readable
 from t2i.page.endpoints import Endpoints
 from t2i.page.tabs.generate import remember
-from t2i.photos import open_photo, to_square
+from t2i.photos import open_photo, part_of, to_square
 from t2i.serving.doors import is_open
 from t2i.serving.hosting import in_a_loop
 from t2i.serving.place import Place
@@ -65,7 +65,16 @@ ENDPOINTS = {  # the public API: what people's programs rely on
         [PICTURES],
     ),
     "/transfer_style": (
-        {"photo": "filepath", "caption": "str", "captions": "str", "model": MODEL},
+        {
+            "photo": "filepath",
+            "caption": "str",
+            "captions": "str",
+            "model": MODEL,
+            "size": "float",
+            "across": "float",
+            "down": "float",
+            "share": "float",
+        },
         [PICTURES],
     ),
     "/explain": (
@@ -73,7 +82,7 @@ ENDPOINTS = {  # the public API: what people's programs rely on
         [
             "filepath",
             "list[dict(word: str, change: float, weight: float, image: dict(path: str, url: str), "
-            "where: dict(path: str, url: str))]",
+            "where: dict(path: str, url: str), others: list[dict(word: str, image: dict(path: str, url: str))])]",
             "list[dict(caption: str, match: float, weight: float)]",
         ],
     ),
@@ -285,6 +294,19 @@ def test_transfer_style_gives_the_square_and_a_picture_of_each_caption(client, s
     assert pixels([image for image, _ in listed]) == pixels(expected)
 
 
+def test_the_model_sees_the_square_that_is_asked_for(client, synth):
+    photo, place = synth.photos[0], {"across": 0.1, "down": 0.9, "share": 0.6}
+    told = {"photo": handle_file(photo), "caption": CAPTION, "captions": OTHER}
+    drawn = pictures(client, "/transfer_style", **told, **place)
+    with Image.open(photo) as image:
+        square = part_of(image, **place)
+        expected = [to_square(square, 64), *synth.transfer_style(square, [CAPTION, OTHER])]
+    assert pixels([image for image, _ in drawn]) == pixels(expected)
+    for name, value in (("across", 1.5), ("down", -1), ("share", 0.01)):
+        with pytest.raises(ValidationError, match=r"The square's .* must be a number from 0(\.1)? to 1\."):
+            client.predict(**told, **{name: value}, api_name="/transfer_style")
+
+
 def test_photographs_are_refused_with_the_sentence(client, tmp_path):
     (tmp_path / "words.png").write_text("no picture")
     cut = tmp_path / "cut.png"
@@ -317,6 +339,9 @@ def test_explain_tells_what_each_word_does_and_what_d_thinks(client, synth):
     for word, effect in zip(words, expected.words):
         assert word["change"] == pytest.approx(effect.change, abs=1e-4)
         assert opened(word["where"]).tobytes() == effect.where.tobytes()
+        others = {other["word"]: opened(other["image"]).tobytes() for other in word["others"]}
+        assert others == {colour: image.tobytes() for colour, image in effect.others.items()}
+    assert any(word["others"] for word in words)
     assert {m["caption"]: m["match"] for m in matches} == pytest.approx(expected.scores, abs=1e-4)
 
 

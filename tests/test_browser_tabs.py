@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from PIL import Image
 from playwright.sync_api import expect
 from support.browser import caption_box, open_tab, shown, thumbnails, told, upload
@@ -28,6 +29,37 @@ def test_a_photograph_gives_its_style_to_captions(page, tmp_path):
     thumbnails(page, "photos").first.click()
     expect(page.get_by_label("What the photograph shows")).to_have_value("a red flower on green")
     expect(thumbnails(page, "styled").nth(1)).to_have_text("a red flower on green")
+
+
+def test_the_square_that_is_read_is_dragged_and_sized(page, tmp_path):
+    open_tab(page, "Style transfer")
+    frame, whole, picture = page.locator(".framed i"), page.locator(".framed"), thumbnails(page, "styled").first
+    page.locator("#photo").get_by_label("Remove Image").click()
+    expect(whole).to_have_count(0)
+    Image.effect_noise((200, 120), 90).save(tmp_path / "wide.png")
+    before = shown(picture)
+    upload(page, "#photo", tmp_path / "wide.png")
+    expect(picture.locator("img")).not_to_have_attribute("src", before)
+    page.get_by_text("Which square of it is read").click()
+    for label, key in (("Its side, of the shorter one", "PageDown"), ("From left to right", "End")):
+        before = shown(picture)
+        page.get_by_label(f"range slider for {label}").press(key)
+        expect(picture.locator("img")).not_to_have_attribute("src", before)
+    frame.scroll_into_view_if_needed()
+    before, photograph, part = shown(picture), whole.bounding_box(), frame.bounding_box()
+    assert part["x"] + part["width"] == pytest.approx(photograph["x"] + photograph["width"], abs=2)
+    page.mouse.move(part["x"] + part["width"] / 2, part["y"] + part["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(photograph["x"], photograph["y"] + 5, steps=4)
+    page.mouse.up()
+    expect(page.get_by_label("range slider for From left to right")).to_have_value("0")
+    expect(picture.locator("img")).not_to_have_attribute("src", before)
+    assert frame.bounding_box()["x"] == pytest.approx(photograph["x"], abs=2)
+    thumbnails(page, "photos").first.click()  # another photograph begins with its middle
+    expect(page.get_by_label("range slider for Its side, of the shorter one")).to_have_value("1")
+    expect(thumbnails(page, "styled").nth(1)).to_have_text("a red flower on green")
+    page.locator("#photo").get_by_label("Remove Image").click()
+    expect(whole).to_have_count(0)
 
 
 def test_a_photograph_that_browsers_do_not_show_is_shown_as_it_was_read(page, tmp_path):
@@ -76,11 +108,13 @@ def test_words_are_explained_and_escaped(page):
     caption_box(page).fill(caption)
     caption_box(page).press("Enter")
     expect(page.locator("#words mark")).to_have_text(caption.split())
-    cards = page.locator("#words li")
+    cards = page.locator("#words .cards").first.locator("li")
     expect(cards).to_have_count(5)
     expect(cards.last).to_have_text(re.compile(r"without petals\s+\d+\.\d% changes"))
     for alt in ("Painted without petals", "What petals changes, in orange"):
         expect(cards.last.get_by_alt_text(alt)).to_have_js_property("naturalWidth", 64)
+    expect(page.locator("#words .instead")).to_have_text("Instead of red")
+    expect(page.get_by_alt_text("Painted with blue instead of red")).to_have_js_property("naturalWidth", 64)
     expect(page.locator("#matches li")).to_have_count(8)
     expect(page.locator("#matches li").first).to_contain_text(caption)
     caption_box(page).fill("rose")

@@ -16,7 +16,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 from support.load.bombs import jpeg, listing_others
 
 from t2i.images import to_pixels
-from t2i.photos import SCAN, num_scans, open_photo, to_rgb, to_square
+from t2i.photos import SCAN, num_scans, open_photo, part_of, to_rgb, to_square
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 ORIENTATION = 0x0112
@@ -289,6 +289,14 @@ def test_the_middle_square_is_what_counts():
     image.paste(GREEN, (10, 0, 30, 20))
     square = to_square(image, 8)
     assert square.size == (8, 8) and all(near(square, (x, y), GREEN) for x in range(8) for y in range(8))
+
+
+def test_a_part_is_a_square_of_the_picture():
+    image = Image.effect_noise((40, 20), 90).convert("RGB")
+    assert to_square(part_of(image, 0.5, 0.5, 1), 8).tobytes() == to_square(image, 8).tobytes()
+    for place, box in (((0, 0, 0.5), (0, 0, 10, 10)), ((1, 1, 0.5), (30, 10, 40, 20)), ((0.5, 0, 0.1), (19, 0, 21, 2))):
+        assert part_of(image, *place).tobytes() == image.crop(box).tobytes()
+    assert part_of(image.resize((3, 1)), 1, 1, 0.1).size == (1, 1)
 
 
 def test_pixels_go_from_minus_one_to_one():

@@ -12,8 +12,9 @@ from support.app_server import PHOTO
 
 from t2i import Synthesizer
 from t2i.config import VARIANTS
-from t2i.explanation import places
+from t2i.explanation import COLOURS, places
 from t2i.images import Parameters, read_parameters, to_pixels
+from t2i.networks.text import MAX_CHARACTERS
 from t2i.synthesizer import consecutive_seeds
 
 A, B = "a red flower", "this flower is white with many thin petals"
@@ -268,6 +269,15 @@ def test_explanation_leaves_each_word_out_in_turn(tiny):
         apart = np.abs(np.asarray(effect.image, float) - np.asarray(told.image, float)).mean() / 255
         assert effect.change == pytest.approx(apart, abs=1e-6)
     assert 0 < max(effect.change for effect in told.words) < 1
+
+
+def test_a_word_for_a_colour_is_replaced_by_the_others(tiny):
+    told = tiny.explain("a Red, many-petalled flower", seed=5)
+    assert [list(effect.others) for effect in told.words] == [[], [c for c in COLOURS if c != "red"], [], []]
+    drawn = tiny.generate("a blue, many-petalled flower", 5)[0]
+    assert pixels(told.words[1].others["blue"]) == pixels(drawn)
+    long = "red " + "a" * (MAX_CHARACTERS - len("red "))
+    assert [list(effect.others) for effect in tiny.explain(long).words] == [[], []]
 
 
 def test_what_a_word_changes_is_tinted_where_it_is():

@@ -55,6 +55,42 @@ POINTED = """
     element.addEventListener("pointermove", event => event.buttons && point(event));
 """
 
+# The square of a photograph that is read, to be dragged: [width by height, across, down, share]; 0 without one.
+FRAME = """${value[0] ? (() => {
+    const [ratio, across, down, share] = value, percent = part => `${(100 * part).toFixed(2)}%`;
+    const wide = share * Math.min(1, 1 / ratio), high = share * Math.min(1, ratio);
+    return `<div class="framed" style="--ratio: ${ratio}" aria-hidden="true"><i
+        style="width: ${percent(wide)}; height: ${percent(high)}; left: ${percent(across - across * wide)};
+        top: ${percent(down - down * high)}"></i></div>`;
+})() : ""}"""
+FRAMED = """
+    const share = (at, from, length, side) => length - side < 1 ? 0.5 :
+        Math.round(100 * Math.min(1, Math.max(0, (at - from - side / 2) / (length - side)))) / 100;
+    const move = event => {
+        const [whole, part] = [".framed", "i"].map(name => element.querySelector(name).getBoundingClientRect());
+        const across = share(event.clientX, whole.left, whole.width, part.width);
+        const down = share(event.clientY, whole.top, whole.height, part.height);
+        props.value = [props.value[0], across, down, props.value[3]];
+        trigger("input");
+    };
+    element.addEventListener("pointerdown", event => {
+        if (!event.target.closest(".framed")) return;
+        event.preventDefault();
+        element.setPointerCapture(event.pointerId);
+        move(event);
+    });
+    element.addEventListener("pointermove", event => event.buttons && props.value[0] && move(event));
+"""
+# A photograph's proportions, and its middle square to begin with.
+FRAMING = """async photo => {
+    if (!photo) return [[0, 0.5, 0.5, 1], 0.5, 0.5, 1];
+    const image = new Image();
+    image.src = photo.url;
+    try { await image.decode(); } catch { }  // of what is no picture the server tells
+    return [[image.naturalWidth / image.naturalHeight || 0, 0.5, 0.5, 1], 0.5, 0.5, 1];
+}"""
+PLACED = "(frame, ...place) => [[frame[0], ...place]]"
+
 # Pictures of few pixels are enlarged crisp, others as browsers do: each tells which it is once it is there.
 LARGE = """() => {
     const note = image => image.toggleAttribute("data-large", image.naturalWidth > 128);
@@ -80,7 +116,12 @@ WORDS = """<p class="sentence">${(() => { SAFE
         <span class="bar" aria-hidden="true"></span>
         <span>without <b>${safe(w.word)}</b></span> <small>${(100 * w.change).toFixed(1)}% changes</small>
     </li>`).join("");
-})()}</ol>""".replace("SAFE", SAFE)
+})()}</ol>${(() => { SAFE
+    const card = (w, o) => `<li><img src="${safe(o.image.url)}" width="64" height="64"
+        alt="Painted with ${safe(o.word)} instead of ${safe(w.word)}"><span>${safe(o.word)}</span></li>`;
+    return (value ?? []).filter(w => w.others.length).map(w => `<p class="instead">Instead of <b>${safe(w.word)}</b></p>
+        <ol class="cards">${w.others.map(o => card(w, o)).join("")}</ol>`).join("");
+})()}""".replace("SAFE", SAFE)
 BARS = """<ol class="bars">${(() => { SAFE
     if (!value?.length) return "<li>This model comes without its judge.</li>";
     return value.map((m, k) => `<li class="${k ? "" : "own"}" style="--weight: ${m.weight}">
@@ -91,7 +132,8 @@ BARS = """<ol class="bars">${(() => { SAFE
 
 TEXT, NUMBER = {"type": "string"}, {"type": "number"}
 FILE = {"type": "object", "properties": {"path": TEXT, "url": TEXT}}
-WORD_SCHEMA = {"word": TEXT, "change": NUMBER, "weight": NUMBER, "image": FILE, "where": FILE}
+OTHERS = {"type": "array", "items": {"type": "object", "properties": {"word": TEXT, "image": FILE}}}
+WORD_SCHEMA = {"word": TEXT, "change": NUMBER, "weight": NUMBER, "image": FILE, "where": FILE, "others": OTHERS}
 MATCH_SCHEMA = {"caption": TEXT, "match": NUMBER, "weight": NUMBER}
 
 

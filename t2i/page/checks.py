@@ -7,7 +7,7 @@ import gradio as gr
 from t2i.config import MAX_SEED
 from t2i.networks.text import clean_caption
 from t2i.numbers import whole_number
-from t2i.page.settings import MAX_CAPTIONS
+from t2i.page.settings import LEAST_SHARE, MAX_CAPTIONS
 
 Verdict = Callable[[object], dict]
 
@@ -62,6 +62,19 @@ def fraction(value: object) -> dict:
     """Verdict on how far a walk has come."""
     fits = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
     return gr.validate(fits, "How far to go must be a number from 0 to 1.")
+
+
+def of_square(what: str, least: float = 0) -> Verdict:
+    """Verdicts on where a square of a photograph lies, and how large it is."""
+
+    def verdict(value: object) -> dict:
+        fits = isinstance(value, int | float) and not isinstance(value, bool) and least <= value <= 1
+        return gr.validate(fits, f"The square's {what} must be a number from {least} to 1.")
+
+    return verdict
+
+
+SQUARE = of_square("place across"), of_square("place down"), of_square("side", LEAST_SHARE)
 
 
 def optional(verdict: Verdict) -> Verdict:

@@ -26,7 +26,7 @@ from t2i.page.components import Pictures, playing, progress
 from t2i.page.messages import one_sentence, warn
 from t2i.page.settings import COMPARED, FIRST_COUNT, FIRST_SEED, FIRST_STRENGTH, FPS, GRID_SIDE, SQUARE
 from t2i.page.texts import EXAMPLES, SURPRISES, THINGS
-from t2i.photos import is_shown_by_browsers, to_square
+from t2i.photos import is_shown_by_browsers, part_of, to_square
 from t2i.serving.decoder import decode
 from t2i.serving.shelf import Shelf
 from t2i.synthesizer import Synthesizer, consecutive_seeds
@@ -201,15 +201,28 @@ class Endpoints:
         ]
 
     @one_sentence()
-    def transfer_style(self, photo: dict, caption: str, captions: str, model: str = "", size: int = 0) -> Pictures:
+    def transfer_style(
+        self,
+        photo: dict,
+        caption: str,
+        captions: str,
+        model: str = "",
+        size: int = 0,
+        across: float = 0.5,
+        down: float = 0.5,
+        share: float = 1,
+    ) -> Pictures:
         """Paint captions in the style of a photograph: turned, sized and set before a background like there.
 
         Parameters:
-            photo: a photograph; its middle square is what the model sees
+            photo: a photograph, of which the model sees a square
             caption: a description of the photograph, in English, at most 201 characters
             captions: descriptions of what to paint, one a line, at most 8
             model: who paints, as a picture's `parameters` name it; it must have a style encoder
             size: pixels a side; the largest that the model paints up to that, or else its smallest
+            across: where the square lies, from 0, at the left edge, to 1, at the right one
+            down: the same from the upper edge to the lower one
+            share: the square's side, as a share of the photograph's shorter one, 0.1 to 1
         Returns:
             the square that the model sees, what it paints of the photograph's own caption, and each of `captions`
         """
@@ -217,7 +230,7 @@ class Endpoints:
         if not synth.has_style:
             able = ", ".join(t for t, name in self.choices if name in self.shelf.bundled and self.model(name).has_style)
             raise ValueError(f"This model has no style encoder; choose another one above: {able}.")
-        image = decode(photo["path"])
+        image = part_of(decode(photo["path"]), across, down, share)
         wanted = [caption, *lines(captions)]
         images = synth.transfer_style(image, wanted, side(synth, size))
         square = to_square(image, synth.config.model.image_size)
@@ -243,7 +256,8 @@ class Endpoints:
         Returns:
             the picture of the whole caption
             for each word the picture without it, how much that changes (mean distance of the colours, 0 to 1), the
-            weight of this among the words (1 for the largest), and where: the whole picture in grey, tinted there
+            weight of this among the words (1 for the largest), where: the whole picture in grey, tinted there, and
+            in place of a word for a colour the others, each with its picture
             how well the discriminator finds that this caption, and others after it, match the picture, 0 to 1, and
             the weight of each among them
         """
@@ -257,6 +271,13 @@ class Endpoints:
                 "weight": round(effect.change / largest, 4),
                 "image": FileData(path=keep(effect.image, f"without-word-{k}-seed-{seed}")).model_dump(),
                 "where": FileData(path=keep(effect.where, f"where-word-{k}-seed-{seed}")).model_dump(),
+                "others": [
+                    {
+                        "word": colour,
+                        "image": FileData(path=keep(image, f"{colour}-for-word-{k}-seed-{seed}")).model_dump(),
+                    }
+                    for colour, image in effect.others.items()
+                ],
             }
             for k, effect in enumerate(found.words, 1)
         ]

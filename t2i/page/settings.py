@@ -3,6 +3,8 @@
 MAX_COUNT, FIRST_COUNT, FIRST_SEED = 16, 8, 0
 FIRST_STRENGTH = 0.3  # how far from a picture others near it lie
 LONE_SEED, SECOND_SEED = 6, 1  # where one picture stands for all: well centred flowers
+PHOTO_HEIGHT = 260  # pixels on the page; style.css knows it, too
+LEAST_SHARE = 0.1  # of a photograph's shorter side, that a square of it may have
 MAX_CAPTIONS = 8  # of those that stand one a line
 MAX_COLUMNS, FIRST_COLUMNS = 8, 5  # seeds of a grid
 MIN_STEPS, MAX_STEPS, FIRST_STEPS = 2, 16, 8

@@ -49,7 +49,8 @@ SQUARE = """Four sentences, one at each corner. **Drag in the square, or move th
 the nearer a corner, the more it is of that sentence. The seed stays the same."""
 
 STYLE = """Give a photograph. A third network reads its style, that is all that a caption does not say: how the {thing}
-is turned and how large it is, and what lies behind it. **The same style is then painted under other captions.**"""
+is turned and how large it is, and what lies behind it. **The same style is then painted under other captions.** Drag
+the frame to what shall be read."""
 NO_STYLE = """These weights have no style encoder, which this tab needs. Train one with `python -m training.style`, or
 load weights that have `style_encoder.safetensors`."""
 
@@ -57,7 +58,8 @@ GRID = """A row for each sentence, a column for each seed. Down a column the noi
 decides, such as place and size, can be told from what the sentence decides."""
 
 EXPLAIN = """**Which words matter?** Each card below is the same {thing}, painted from the same noise with one word
-of the sentence left out, and in orange what that changes. The stronger a word is marked, the more it is."""
+of the sentence left out, and in orange what that changes. The stronger a word is marked, the more it is. Below them,
+words for colours are replaced by others."""
 MATCHES = """**Does the judge agree?** In training a second network, D, judged pictures beside captions; afterwards it
 learnt to tell a picture's own caption from others. Here is the chance that it gives to this picture with its own
 sentence and with others. It is not always right: it knows only the photographs of its training."""

@@ -89,7 +89,7 @@ async def check_photo(client: Client, content: bytes) -> None:
     """Both ways that a file goes in: as a photograph, and as a picture made here."""
     file = await client.upload("photo.png", content)
     assert isinstance(file, dict), file
-    values = [file, "a red flower", OTHER, *client.painter]
+    values = [file, "a red flower", OTHER, *client.styler]
     check_outcome(await client.event("transfer_style", values, PATIENCE))
     check_outcome(await client.event("restore", [file], PATIENCE))
 

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from t2i.explanation import COLOURS
 from t2i.networks.text import MAX_CHARACTERS
 from t2i.synthesizer import Synthesizer
 from training.data.captioned import CaptionedImages
 from training.measure.drawing import draw_pixels, encode_captions
 
-COLOURS = ("red", "orange", "yellow", "pink", "purple", "blue", "white")
 NO_COLOURS = "too few captions name a petal colour"
 BINS = (18, 4, 4)  # of hue, saturation and value
 CAPTIONS = 200

@@ -6,13 +6,14 @@ from pathlib import Path
 import gradio as gr
 
 from t2i.networks.text import is_readable
-from t2i.page import texts
-from t2i.page.checks import checks, readable, readable_lines, uploaded
+from t2i.page import browser, texts
+from t2i.page.checks import SQUARE, checks, readable, readable_lines, uploaded, whole
 from t2i.page.components import Pictures, captions_box, gallery
 from t2i.page.endpoints import Endpoints
 from t2i.page.messages import one_sentence
-from t2i.page.settings import MAX_CAPTIONS, MAX_SIZE
-from t2i.page.tabs.events import AT_ONCE, DECODING, DRAWING, QUIETLY, painter_checks
+from t2i.page.settings import LEAST_SHARE, MAX_CAPTIONS, MAX_SIZE, PHOTO_HEIGHT
+from t2i.page.tabs.events import AT_ONCE, DECODING, DRAWING, IN_BROWSER, QUIETLY, painter_checks
+from t2i.photos import open_photo
 
 
 def style_tab(endpoints: Endpoints, painter: list[gr.Component]) -> None:
@@ -28,11 +29,24 @@ def style_tab(endpoints: Endpoints, painter: list[gr.Component]) -> None:
         captions = "\n".join(endpoints.examples[: MAX_CAPTIONS - 2])
         with gr.Row():
             with gr.Column(scale=2, min_width=280):
-                photo = gr.Image(
-                    photos[0] if photos else None, format="png", type="filepath", sources=["upload", "clipboard"],
-                    label="Photograph", height=260, buttons=[], elem_id="photo",
-                    alt_text="The photograph whose style is taken",
-                )  # fmt: skip
+                middle = [0.5, 0.5, 1]
+                with gr.Column(min_width=0, elem_classes="framing"):
+                    photo = gr.Image(
+                        photos[0] if photos else None, format="png", type="filepath", sources=["upload", "clipboard"],
+                        label="Photograph", height=PHOTO_HEIGHT, buttons=[], elem_id="photo",
+                        alt_text="The photograph whose style is taken",
+                    )  # fmt: skip
+                    frame = gr.HTML(
+                        [ratio_of(photos[0]) if photos else 0, *middle], html_template=browser.FRAME,
+                        js_on_load=browser.FRAMED, elem_id="frame",
+                    )  # fmt: skip
+                with gr.Accordion("Which square of it is read", open=False):
+                    place = [
+                        gr.Slider(0, 1, 0.5, step=0.01, label="From left to right"),
+                        gr.Slider(0, 1, 0.5, step=0.01, label="From top to bottom"),
+                        gr.Slider(LEAST_SHARE, 1, 1, step=0.01, label="Its side, of the shorter one"),
+                    ]
+                moved = gr.Number(visible="hidden")  # when the square was last moved
                 gr.Markdown("Try one of these", elem_classes="heading", visible=bool(photos))
                 named = [(file, caption_of(file)) for file in photos]
                 samples = gallery(
@@ -45,15 +59,33 @@ def style_tab(endpoints: Endpoints, painter: list[gr.Component]) -> None:
         first = endpoints.transfer_style({"path": photos[0]}, own, captions, size=MAX_SIZE) if photos else None
         pictures = gallery(first, "In this style", elem_id="styled")
 
+    size = [] if endpoints.sizes else [gr.Number(0, visible="hidden")]
     values = {
-        "fn": endpoints.transfer_style, "inputs": [photo, caption, others, *painter], "outputs": pictures,
-        "validator": checks(uploaded, readable, readable_lines, *painter_checks(endpoints)), **DRAWING, **DECODING,
+        "fn": endpoints.transfer_style, "outputs": pictures,
+        "inputs": [photo, caption, others, *painter, *size, *place],
+        "validator": checks(
+            uploaded, readable, readable_lines, *painter_checks(endpoints), *[whole("size", 0, MAX_SIZE)] * len(size),
+            *SQUARE,
+        ), **DRAWING, **DECODING,
     }  # fmt: skip
     gr.on([button.click, caption.submit], api_name="transfer_style", **values)
     readied = photo.upload(endpoints.presentable, photo, photo, preprocess=False, **DECODING, **QUIETLY).success
-    readied(api_visibility="private", **values)
     chosen = samples.select(choose_photo, [samples, caption], [photo, caption], **AT_ONCE)
-    chosen.then(api_visibility="private", **values)
+    framing = {"fn": None, "inputs": photo, "outputs": [frame, *place], "js": browser.FRAMING, **IN_BROWSER}
+    photo.change(**framing)
+    for event in (readied, chosen.then):
+        event(**framing).then(api_visibility="private", **values)
+    frame.input(None, frame, place, js="([ratio, ...place]) => place", **IN_BROWSER)
+    changes = [slider.input for slider in place]
+    gr.on([*changes, frame.input], None, None, moved, js=browser.AT_REST, trigger_mode="multiple", **IN_BROWSER)
+    gr.on(changes, None, [frame, *place], frame, js=browser.PLACED, **IN_BROWSER)
+    moved.change(api_visibility="private", **values)
+
+
+def ratio_of(photo: Path) -> float:
+    """Width by height of a photograph as it is seen."""
+    width, height = open_photo(photo).size
+    return width / height
 
 
 @one_sentence()

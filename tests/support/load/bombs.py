@@ -146,7 +146,7 @@ async def measure_bombs(bench: Bench) -> list[Row]:
                     if not isinstance(file, dict):
                         faults.append(f"{name}: upload {file.status}")
                         continue
-                    values = [file, "a red flower", "a blue flower", *bench.client.painter]
+                    values = [file, "a red flower", "a blue flower", *bench.client.styler]
                     found = await bench.client.event(target, values if target == "transfer_style" else [file])
                     faults += [f"{name}: {target}: {fault}" for fault in faults_of(found)]
             except Lost as lost:
@@ -201,7 +201,7 @@ async def measure_photographs(bench: Bench) -> list[Row]:
             while True:
                 file = await bench.client.upload(f"photo.{kind}", content)
                 if isinstance(file, dict):
-                    await bench.client.event("transfer_style", [file, "a rose", "a red rose", *bench.client.painter])
+                    await bench.client.event("transfer_style", [file, "a rose", "a red rose", *bench.client.styler])
                     sent += 1
         return sent
 

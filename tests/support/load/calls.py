@@ -29,7 +29,7 @@ def malformed(bench: Bench, file: dict) -> dict[str, tuple[str, object]]:
         return tool("transfer_style", {"photo": photo, "caption": "a red flower", "captions": OTHER})
 
     def photo(**more: object) -> tuple[str, object]:
-        return join([{**passwd, **more}, "a red flower", OTHER, *painter], "transfer_style")
+        return join([{**passwd, **more}, "a red flower", OTHER, *bench.client.styler], "transfer_style")
 
     def join(data: object, name: str = "generate", **more: object) -> tuple[str, object]:
         session = next(bench.client.sessions)
@@ -74,7 +74,8 @@ def malformed(bench: Bench, file: dict) -> dict[str, tuple[str, object]]:
         "a path that is a number": photo(path=7),
         "a folder as a file": join([{**file, "path": str(file["path"]).rpartition("/")[0]}], "restore"),
         "a file for text": join([file, 1, 1, *painter]),
-        "text for a file": join(["photo.png", "a red flower", OTHER, *painter], "transfer_style"),
+        "text for a file": join(["photo.png", "a red flower", OTHER, *bench.client.styler], "transfer_style"),
+        "a square beyond it": join([file, "a red flower", OTHER, *bench.client.styler[:2], 7, -1, 0], "transfer_style"),
         "text to restore": join(["photo.png"], "restore"),
         "nothing to restore": join([None], "restore"),
         "a number to restore": join([7], "restore"),

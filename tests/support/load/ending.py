@@ -48,7 +48,7 @@ async def use(client: Client) -> list[str]:
     """Draw and upload; the files that came of it."""
     uploads = [await client.upload(f"{k}.png", picture()) for k in range(2)]
     found = [await client.event("generate", [a_caption(), a_seed(), 4, *client.painter]) for _ in range(2)]
-    found.append(await client.event("transfer_style", [uploads[0], "a red flower", "a rose", *client.painter]))
+    found.append(await client.event("transfer_style", [uploads[0], "a red flower", "a rose", *client.styler]))
     found.append(await client.event("explain", [a_caption(), a_seed(), client.model]))
     await send_as_tool(client)
     return [u["path"] for u in uploads] + [file for f in found for file in files_in(f.data or [])]

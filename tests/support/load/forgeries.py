@@ -194,7 +194,7 @@ async def measure_html(bench: Bench) -> list[Row]:
         photo = await bench.client.upload("photo.png", picture())
         values = {
             "generate": [SCRIPT, 1, 1, *painter], "interpolate": [SCRIPT, SCRIPT, "both", 1, 2, 2, *painter],
-            "explain": [SCRIPT, 1, model], "transfer_style": [photo, SCRIPT, SCRIPT, *painter],
+            "explain": [SCRIPT, 1, model], "transfer_style": [photo, SCRIPT, SCRIPT, *bench.client.styler],
             "grid": [SCRIPT, 1, 1, *painter], "compare_all": [SCRIPT, 1],
             "open_link": [f"?caption={tag}&seed={tag}&model={tag}"],
         }  # fmt: skip

@@ -83,6 +83,7 @@ class Client:
         self.functions: dict[str, int] = {}  # of the page, by api_name
         self.model = ""  # the page's own
         self.painter: list[str | int] = []  # the last values of what draws: the model and, where it has two, the size
+        self.styler: list[str | float] = []  # the same of style transfer, with the middle square
         self.sessions = (f"{random.getrandbits(40):x}-{k}" for k in itertools.count())
 
     async def connect(self) -> Connection:
@@ -162,6 +163,7 @@ class Client:
         values = {c["props"].get("elem_id"): c["props"].get("value") for c in config["components"]}
         self.model = values["model"]
         self.painter = [values[name] for name in ("model", "size") if name in values]
+        self.styler = [self.model, values.get("size", 0), 0.5, 0.5, 1]
         self.functions = {f["api_name"]: f["id"] for f in config["dependencies"] if f["backend_fn"]}
         return config
 
