@@ -144,7 +144,7 @@ class SecondStageTrainer(Trainer):
         with self._autocast():
             again = self.N(small, z[:n], batch.phi).float()
             painted = self.N(drawn, z[n:], batch.phi).float()
-        losses = self._teach_discriminators(target, again.detach(), painted.detach(), batch.phi, batch.partner)
+        losses, wanted = self._teach_discriminators(target, again.detach(), painted.detach(), batch.phi, batch.partner)
         terms = {"absolute": F.l1_loss(again, target), "consistency": F.l1_loss(reduced(painted), drawn)}
         self._judges_learn(False)
         with self._autocast():
@@ -152,7 +152,7 @@ class SecondStageTrainer(Trainer):
             if config.judge:
                 logits = self.J(painted, batch.phi)
                 if config.perceptual:
-                    terms["perceptual"] = self._unlike(again, target)
+                    terms["perceptual"] = self._unlike(again, wanted)
         terms["texture"] = hinge_generator_loss(patches.float())
         if config.judge:
             terms["judge"] = hinge_generator_loss(logits.float())
@@ -175,25 +175,25 @@ class SecondStageTrainer(Trainer):
 
     def _teach_discriminators(
         self, real: Tensor, again: Tensor, painted: Tensor, phi: Tensor, partner: Tensor
-    ) -> dict[str, Tensor]:
-        n, losses = len(real), {}
+    ) -> tuple[dict[str, Tensor], list[Tensor]]:
+        """Losses, and what the judge's frozen network sees in photographs, if there is one."""
+        n, losses, wanted = len(real), {}, []
         with self._autocast():
             logits = self.P(torch.cat([real, again, painted])).float()
         losses["P_loss"] = hinge_discriminator_loss(logits[:n], logits[n:])
         if self.config.judge:
             with torch.no_grad(), self._autocast():
                 seen = self.J.look(torch.cat([real, painted]))
+            wanted = [m[:n] for m in seen]
             with self._autocast():
                 alone, pooled = self.J.weigh(seen)
                 code = self.J.read(phi)
             losses["J_loss"] = judge_loss(alone.float(), pooled.float(), code.float(), code[partner].float())
         self._update(self.D_optimizer, sum(losses.values()))
-        return losses
+        return losses, wanted
 
-    def _unlike(self, images: Tensor, target: Tensor) -> Tensor:
-        """How far pictures are from their targets in the mixed maps of the judge's frozen network."""
-        with torch.no_grad():
-            wanted = self.J.look(target)
+    def _unlike(self, images: Tensor, wanted: list[Tensor]) -> Tensor:
+        """How far pictures are from what is wanted in the mixed maps of the judge's frozen network."""
         return sum(F.l1_loss(a.float(), b.float()) for a, b in zip(self.J.look(images), wanted)) / len(wanted)
 
     def _judges_learn(self, whether: bool) -> None:
