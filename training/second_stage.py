@@ -38,7 +38,7 @@ PRESETS = {
     "cpu": SecondStageConfig(
         part=32,
         batch_size=8,
-        images=32_000,
+        images=20_000,
         lr=5e-4,
         ema_images=4_000,
         warm_up=4_000,
