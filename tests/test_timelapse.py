@@ -1,10 +1,12 @@
 """The film of a run's sample grids."""
 
+import json
+
 import pytest
 from PIL import Image
 
 from t2i.images import make_grid
-from training.measure.film import HEADER, HOLD, timelapse
+from training.measure.film import HEADER, HOLD, measured, timelapse
 from training.run.state import write_json
 from training.timelapse import main
 
@@ -19,6 +21,15 @@ def run(tmp_path):
 
 def test_frames_stand_in_the_order_of_training(run):
     assert [frame.getpixel((10, HEADER + 10)) for frame in timelapse(run)] == [(255, 0, 0), (0, 0, 255)]
+
+
+def test_frames_tell_the_fid_that_the_run_measured(run):
+    plain = timelapse(run)
+    lines = ({"images": 900, "fid": 61.25}, {"images": 12_800, "D_loss": 1})
+    (run / "stats.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    told = timelapse(run)
+    assert measured(run) == {900: 61.25}
+    assert [a.tobytes() == b.tobytes() for a, b in zip(told, plain)] == [False, True]
 
 
 @pytest.mark.parametrize("side", [64, 128])

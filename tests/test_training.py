@@ -16,6 +16,8 @@ from t2i.networks.models import Generator
 from t2i.networks.text import CharCnnRnn
 from training import gan, text_encoder
 from training.gans.presets import PRESETS, GanConfig
+from training.measure.distances import distances
+from training.measure.progress import Ruler
 from training.run.export import calibrate_batch_norm
 from training.run.loop import check_finite, train
 from training.run.state import load_state, save_state, state_files
@@ -224,3 +226,16 @@ def test_a_run_leaves_its_records(few, encoder, tmp_path):
     assert {"images", "images_per_second", "D_loss", "G_loss", "p_wrong"} <= stats[-1].keys()
     assert stats[-1]["images"] >= trainer.total_images
     assert os.environ["T2I_CACHE"]
+
+
+def test_fid_is_told_at_every_report_and_changes_no_weight(few, encoder, tmp_path):
+    ruler = Ruler.of("pixels", few, SMOKE.split, encoder, "cpu")
+    measured = gan.train_gan(few, encoder, SMOKE, tmp_path / "measured", ruler=ruler)
+    plain = gan.train_gan(few, encoder, SMOKE, tmp_path / "plain")
+    assert all(torch.equal(a, b) for a, b in zip(measured.G.state_dict().values(), plain.G.state_dict().values()))
+    stats = [json.loads(line) for line in (tmp_path / "measured" / "stats.jsonl").read_text().splitlines()]
+    assert all(line["fid"] > 0 for line in stats)
+    unseen = few.unseen("test").images
+    assert distances(ruler.real, ruler.space.extract(unseen))["fid"] < 0.1 * stats[-1]["fid"]
+    generator = plain.averaged_generator()
+    assert ruler.fid(generator, torch.zeros(len(ruler.phi), plain.sizes.z_size)) > 0

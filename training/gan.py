@@ -30,6 +30,8 @@ from training.gans.adversarial import FAR_STEP, GanTrainer
 from training.gans.presets import EXAMPLES, PRESETS, GanConfig
 from training.gans.pretrained import with_judge_at_hand
 from training.measure.film import SHIPPED, save_timelapse, timelapse
+from training.measure.progress import Ruler
+from training.measure.spaces import SPACES
 from training.options import add_fields, apply_fields, check_run, common_parser, run_script
 from training.run.claim import claimed
 from training.run.distributed import average, first_goes_ahead, is_first, process_group
@@ -40,7 +42,8 @@ from training.run.randomness import step_noise
 from training.run.state import atomic, read_json, write_text
 from training.text.embeddings import embed_captions, encode, load_trained_encoder, weights_digest
 
-GRID, GRID_NOISE = 8, 100  # captions and seeds of the sample grid; its stream of randomness
+GRID = 8  # captions and seeds of the sample grid
+GRID_NOISE, FID_NOISE = 100, 101  # streams of randomness
 FREE = (  # may change when a run is resumed
     "epochs", "lr", "halve_lr_epochs", "anneal", "ema_images", "interpolated_share", "diversity", "diversity_cells",
     "readable", "speckle", "augment", "judge_weight", "smooth", "dropout", "kl", "tick_epochs", *PRECISION_KEYS,
@@ -48,11 +51,12 @@ FREE = (  # may change when a run is resumed
 
 
 class GridTrainer(GanTrainer):
-    """A GanTrainer that draws the same captions and seeds at every tick: `fakes-IMAGES.png`."""
+    """A GanTrainer that draws the same captions and seeds at every tick: `fakes-IMAGES.png`; `ruler` measures then."""
 
     def __init__(self, *arguments, grid_phi: Tensor):
         super().__init__(*arguments)
         self.grid_phi = grid_phi
+        self.ruler: Ruler | None = None
 
     @property
     def finished(self) -> bool:
@@ -66,7 +70,10 @@ class GridTrainer(GanTrainer):
             for phi in self.grid_phi.to(self.device):
                 rows += to_images(generator(z, phi.expand(len(z), -1)))
         save_grid(rows, folder / f"fakes-{images:09d}.png")
-        return {}
+        if self.ruler is None:
+            return {}
+        z = step_noise((len(self.ruler.phi), self.sizes.z_size), self.config.seed, 0, FID_NOISE, self.device)
+        return {"fid": self.ruler.fid(generator, z)}
 
 
 def save_grid(pictures: list[Image.Image], file: Path) -> None:
@@ -117,9 +124,14 @@ def train_gan(
     out: Path,
     device: str = "cpu",
     max_minutes: float | None = None,
+    ruler: Ruler | None = None,
 ) -> GridTrainer:
-    """Train into the folder `out`, or go on there; the trainer, which tells whether the run is `finished`."""
+    """Train into the folder `out`, or go on there; the trainer, which tells whether the run is `finished`.
+
+    With a `ruler`, every tick tells FID; the weights are the same.
+    """
     trainer = build_trainer(data, encoder, config, device)
+    trainer.ruler = ruler
     made_of = {"data": data.name, "images": trainer.epoch, "text_encoder": weights_digest(encoder)}
     made_of |= data.contents() | asdict(config) | trainer.precision.record()
     below, tick = trainer.total_images + trainer.batch_size, config.tick_epochs * trainer.epoch
@@ -183,6 +195,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--preset", choices=PRESETS, default="paper")
     parser.add_argument("--text-encoder", type=given_path, help="a run of training.text_encoder, or a snapshot")
     add_fields(parser, GanConfig(), variant=", ".join(VARIANTS), precision=PRECISION_HELP)
+    parser.add_argument(
+        "--metric-features", metavar="SPACE", help=f"tell FID at every report, in the space of {SPACES}"
+    )
     options = parser.parse_args(arguments)
     config = apply_fields(PRESETS[options.preset], options)
     check_run(options)
@@ -198,7 +213,11 @@ def main(arguments: list[str] | None = None) -> None:
         if options.dry_run:
             dry_run_gan(data, encoder, config, device)
             return
-        trainer = train_gan(data, encoder, config, options.out, device, options.max_minutes)
+        ruler = None
+        if options.metric_features and is_first():
+            pictures = load_data(options.data, options.root, config.image_size)
+            ruler = Ruler.of(options.metric_features, pictures, config.split, encoder, device)
+        trainer = train_gan(data, encoder, config, options.out, device, options.max_minutes, ruler)
         if not trainer.finished:
             print(f"Stopped; the same command goes on from {options.out}.")
         elif is_first():

@@ -46,6 +46,7 @@ from training.match import MatchConfig, train_match
 from training.measure.colour import colour_fidelity
 from training.measure.drawing import LARGE_QUALITY, draw_large_samples, draw_samples
 from training.measure.large import save_spectrum
+from training.measure.progress import Ruler
 from training.measure.spaces import SPACES, load_space
 from training.options import check_device, run_script
 from training.run.disk import check_folder
@@ -172,16 +173,22 @@ def text_stage(job: Release) -> Figures | None:
 def main_stage(job: Release) -> Figures | None:
     """Train the GAN; the snapshot that other stages add to is its own, as far as it is."""
     run = job.run / f"gan-{job.gan.variant}"
-    trainer = train_and_export(job, load_trained_encoder(job.run / "text_encoder"), job.gan, run)
+    encoder, ruler = load_trained_encoder(job.run / "text_encoder"), None
+    if job.plan.features:
+        pictures = load_data(job.data, job.root, job.gan.image_size)
+        ruler = Ruler.of(job.plan.features[0], pictures, job.gan.split, encoder, job.device)
+    trainer = train_and_export(job, encoder, job.gan, run, ruler)
     for file in (run / "snapshot").iterdir():
         install(file, job.staged)
     return {"images_seen": trainer.images_seen, "epochs": job.gan.epochs} if trainer.finished else None
 
 
-def train_and_export(job: Release, encoder: TextEncoder, config: GanConfig, run: Path) -> GanTrainer:
+def train_and_export(
+    job: Release, encoder: TextEncoder, config: GanConfig, run: Path, ruler: Ruler | None = None
+) -> GanTrainer:
     """Train a GAN in `run` while there is time, and export it to its folder `snapshot` as far as it is."""
     data = load_data(job.data, job.root, config.load_size)
-    trainer = train_gan(data, encoder, config, run, job.device, job.minutes_left())
+    trainer = train_gan(data, encoder, config, run, job.device, job.minutes_left(), ruler)
     export_gan(run / "snapshot", trainer, encoder, data, run)
     return trainer
 
