@@ -42,6 +42,17 @@ def test_stopped_and_resumed_equals_a_straight_run(few, snapshot, tmp_path, maps
     check_resumed_equals_straight(lambda: second_stage.build_trainer(few, snapshot, config, "cpu"), tmp_path)
 
 
+def test_a_run_that_is_cut_before_its_rate_falls_is_a_shorter_one(few, snapshot, tmp_path):
+    short = dataclasses.replace(SMOKE, precision="fp32", images=32, anneal=0.5, tick_images=4)
+    long = dataclasses.replace(short, images=160)
+    assert not second_stage.train_second_stage(few, snapshot, long, tmp_path / "cut", max_minutes=0)
+    for folder in ("cut", "straight"):
+        assert second_stage.train_second_stage(few, snapshot, short, tmp_path / folder)
+    cut, straight = (tmp_path / folder / SECOND_STAGE for folder in ("cut", "straight"))
+    assert cut.read_bytes() == straight.read_bytes()
+    assert "history" not in json.loads((tmp_path / "cut" / "config.json").read_text())
+
+
 def test_every_term_reaches_the_second_stage_and_none_reaches_G(few, snapshot, maps_file):
     config = dataclasses.replace(SMOKE, judge=str(maps_file), judge_size=32, warm_up=0, part=0)
     kept = None

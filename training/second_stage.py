@@ -8,6 +8,7 @@ known, and G's pictures so that two discriminators take them for photographs (`t
 from dataclasses import asdict
 from operator import attrgetter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -122,7 +123,7 @@ def train_second_stage(
     made_of = {"data": data.name, "generator": weights_digest(trainer.G), "text_encoder": digest(model / TEXT_ENCODER)}
     made_of |= data.contents() | asdict(config) | trainer.precision.record()
     defaults = asdict(SecondStageConfig()) | trainer.precision.before()
-    with claimed(out, made_of, FREE, defaults, config.images + config.batch_size):
+    with claimed(out, made_of, FREE, defaults, config.images + config.batch_size, annealed_from):
         seen = train(trainer, out, config.images, config.tick_images, config.tick_images, max_minutes)
         if seen < config.images:
             return False
@@ -130,6 +131,11 @@ def train_second_stage(
         figures = trainer.tick(seen, out)
         write_json(out / "metrics.json", figures | {"n": len(trainer.held_out), "images": config.images})
     return True
+
+
+def annealed_from(run: dict[str, Any]) -> float:
+    """The image from which the learning rate of a run, by its config.json, falls to zero."""
+    return (1 - run["anneal"]) * run["images"]
 
 
 SCRIPT = Companion(

@@ -13,6 +13,7 @@ from training.run.parts import join_parts
 from training.run.state import newest_images, newest_state, read_json, remove_leftovers, write_json
 
 CONFIG, LOCK = "config.json", ".lock"
+LENGTHS = ("epochs", "images")  # of a run; where epochs are, images are the data's and no flag
 WORDS = {  # for people, what keys stand for that no flag is named after
     "pictures": "set of pictures", "captions": "set of captions", "classes": "set of classes and splits",
     "sentences": "number of sentences", "text_encoder": "text encoder", "features_digest": "file of features",
@@ -44,7 +45,7 @@ def claimed(
                 "choose another --out folder."
             )
         if newest and newest_images(folder) <= min(map(ends_from, (old or config, config))):
-            changed = [key for key in changed if key != "epochs"]
+            changed = [key for key in changed if key not in LENGTHS]
         if changed and newest:
             history.append({"until_image": newest_images(folder), **{k: old.get(k) for k in changed}})
         remove_leftovers(folder)
