@@ -15,6 +15,7 @@ from typing import Any
 from t2i.snapshot import (
     CONFIG,
     DISCRIMINATOR,
+    EVALUATION,
     GENERATOR,
     PHOTO_SUFFIXES,
     PHOTOS,
@@ -30,7 +31,7 @@ from t2i.snapshot import (
 HOME = Path(__file__).resolve().parent
 BUNDLED = (HOME.parent / "weights", HOME / "bundled")  # in a checkout, in an installed package
 WEIGHTS = (CONFIG, GENERATOR, TEXT_ENCODER, VOCABULARY, DISCRIMINATOR, STYLE_ENCODER, SECOND_STAGE)
-FILES = (*WEIGHTS, TIMELAPSE, *(f"{VARIANTS_FOLDER}/*/{name}" for name in WEIGHTS))
+FILES = (*WEIGHTS, EVALUATION, TIMELAPSE, *(f"{VARIANTS_FOLDER}/*/{name}" for name in WEIGHTS))
 FILES += tuple(f"{PHOTOS}/*{ending}" for ending in PHOTO_SUFFIXES)
 TIMEOUT = 15  # seconds without a word from the Hub
 NAME = r"[\w.-]+/[\w.-]+"

@@ -9,6 +9,7 @@ style_encoder.safetensors   S (optional)
 second_stage.safetensors    what paints G's pictures four times as large (optional)
 variants/VARIANT/           config.json and generator.safetensors of others to compare with, and their text
                             encoder if it is another one (optional)
+evaluation.json             what was measured of the model and of those it is compared with (optional)
 timelapse.webp              the same captions and noises after ever more training, a frame each (optional)
 photos/                     photographs to try the style of (optional)
 """
@@ -36,7 +37,7 @@ Network = TypeVar("Network", bound=nn.Module)
 CONFIG, GENERATOR, TEXT_ENCODER = "config.json", "generator.safetensors", "text_encoder.safetensors"
 DISCRIMINATOR, STYLE_ENCODER = "discriminator.safetensors", "style_encoder.safetensors"
 SECOND_STAGE, VOCABULARY = "second_stage.safetensors", "vocabulary.json"
-TIMELAPSE = "timelapse.webp"
+TIMELAPSE, EVALUATION = "timelapse.webp", "evaluation.json"
 SNAPSHOT = "snapshot"  # of a run's folder, the one with its weights
 VARIANTS_FOLDER, PHOTOS = "variants", "photos"
 PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")

@@ -1,9 +1,11 @@
 """The one public entry: captions and seeds in, pictures out."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cached_property, lru_cache, partial
 from math import inf
 from pathlib import Path
+from typing import Any
 
 import torch
 from PIL import Image
@@ -23,6 +25,7 @@ from t2i.numbers import checked_seed, whole_number
 from t2i.photos import to_square
 from t2i.snapshot import (
     DISCRIMINATOR,
+    EVALUATION,
     GENERATOR,
     PHOTO_SUFFIXES,
     PHOTOS,
@@ -38,6 +41,7 @@ from t2i.snapshot import (
     load_style_encoder,
     load_text_encoder,
     read_config,
+    read_json,
     variant_folders,
 )
 from t2i.turns import in_turn, side_by_side
@@ -126,6 +130,17 @@ class Synthesizer:
         """Photographs to try the style of that lie beside the weights, by name."""
         found = (self._folder / PHOTOS).glob("*") if self._folder else []
         return sorted(file for file in found if file.suffix.lower() in PHOTO_SUFFIXES)
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        """What evaluation.json beside the weights tells; empty without one, and of one that can't be read."""
+        file = self._folder / EVALUATION if self._folder else None
+        if not file or not file.is_file():
+            return {}
+        with suppress(ValueError):
+            found = read_json(file)
+            return found if isinstance(found, dict) else {}
+        return {}
 
     @property
     def timelapse(self) -> Path | None:

@@ -33,13 +33,14 @@ from t2i import Synthesizer
 from t2i.images import parameters_text, save_png
 from t2i.networks.text import clean_caption, is_readable
 from t2i.page.endpoints import Endpoints
+from t2i.page.tabs.compare import measured
 from t2i.page.tabs.generate import remember
 from t2i.photos import open_photo, part_of, to_square
 from t2i.serving.doors import is_open
 from t2i.serving.hosting import in_a_loop
 from t2i.serving.place import Place
 from t2i.serving.shelf import Shelf
-from t2i.snapshot import CONFIG, read_config
+from t2i.snapshot import CONFIG, EVALUATION, read_config
 from t2i.synthesizer import MAX_SEED
 from training.run.state import write_json
 
@@ -292,6 +293,20 @@ def test_transfer_style_gives_the_square_and_a_picture_of_each_caption(client, s
     assert pixels([image for image, _ in drawn]) == pixels(expected)
     listed = pictures(client, "/transfer_style", photo=handle_file(photo), caption=CAPTION, captions=[OTHER, "red"])
     assert pixels([image for image, _ in listed]) == pixels(expected)
+
+
+def test_compare_tells_what_was_measured_of_a_variant(snapshot, tmp_path):
+    shutil.copytree(snapshot, tmp_path / "measured")
+    synth, colour = Synthesizer.from_pretrained(tmp_path / "measured"), {"captions": 200, "drawn": 0.875}
+    evaluation = {"spaces": [{"drawn": {"fid": 41.27, "n": 2880}}], "r_precision": None}
+    figures = {"variants": {"cls": {"colour": colour, "evaluation": evaluation}}, "skip_thoughts": {"colour": colour}}
+    file = tmp_path / "measured" / EVALUATION
+    file.write_text(json.dumps(figures))
+    assert measured(synth.figures, "cls") == ["colour as named 88% (n 200)", "FID 41.3 (n 2,880)"]
+    assert measured(synth.figures, "skip-thought") == ["colour as named 88% (n 200)"]
+    for text in ("[1]", "{", '{"variants": 7}', '{"variants": {"gan": {"colour": {"drawn": "<b>", "captions": 1}}}}'):
+        file.write_text(text)
+        assert measured(synth.figures, "gan") == []
 
 
 def test_the_model_sees_the_square_that_is_asked_for(client, synth):

@@ -333,7 +333,7 @@ def test_variants_draw_with_the_same_text_encoder(styled):
 
 
 def test_a_model_alone_has_no_variants_and_no_photographs(bare):
-    assert bare.variants == {} and bare.photos == [] and bare.timelapse is None
+    assert bare.variants == {} and bare.photos == [] and bare.timelapse is None and bare.figures == {}
 
 
 def test_photographs_lie_beside_the_weights(full_snapshot, photo, tmp_path):

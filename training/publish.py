@@ -17,14 +17,14 @@ from t2i.hub import FILES, given_path
 from t2i.networks.text import is_readable
 from t2i.snapshot import GENERATOR
 from t2i.synthesizer import Synthesizer
-from training.hub.card import CARD, EVALUATION, LARGE_SAMPLES, SAMPLES, SPECTRUM, read_facts, write_card
+from training.hub.card import CARD, LARGE_SAMPLES, SAMPLES, SPECTRUM, read_facts, write_card
 from training.hub.demo import space_files
 from training.hub.upload import Publication, check_name, check_token, is_private, send
 from training.measure.drawing import LARGE_QUALITY, SAMPLE_SEEDS, draw_large_samples, draw_samples
 from training.options import run_script
 
 NEVER = ("*.pt", "*.tmp", ".*", "*/.*")  # states, what a write left half done, hidden files
-OWNED = (*FILES, CARD, SAMPLES, LARGE_SAMPLES, SPECTRUM, EVALUATION)
+OWNED = (*FILES, CARD, SAMPLES, LARGE_SAMPLES, SPECTRUM)
 UNKNOWN = "COMMIT"  # in a plan
 
 
@@ -54,9 +54,7 @@ def model_files(folder: Path, synthesizer: Synthesizer, repo: str) -> dict[str, 
     """All that the model's repository is to hold: weights, figures, sample pictures and the card of them."""
     facts, files = read_facts(folder), weights_of(folder)
     captions = facts.get("captions") or list(synthesizer.examples[:SAMPLE_SEEDS])
-    files |= {
-        name: folder / name for name in (EVALUATION, SAMPLES, LARGE_SAMPLES, SPECTRUM) if (folder / name).exists()
-    }
+    files |= {name: folder / name for name in (SAMPLES, LARGE_SAMPLES, SPECTRUM) if (folder / name).exists()}
     if SAMPLES in files:
         captions = facts.get("captions", [])
     elif captions:

@@ -23,6 +23,7 @@ from t2i.networks.second_stage import SCALE
 from t2i.snapshot import (
     CONFIG,
     DISCRIMINATOR,
+    EVALUATION,
     GENERATOR,
     SECOND_STAGE,
     STYLE_ENCODER,
@@ -40,10 +41,9 @@ from training.gan import dry_run_gan, export_gan, grid_captions, train_gan
 from training.gans.adversarial import GanTrainer
 from training.gans.presets import PRESETS, GanConfig
 from training.gans.pretrained import load_maps, with_judge_at_hand
-from training.hub.card import CARD, EVALUATION, LARGE_SAMPLES, SAMPLES, SPECTRUM, write_card
+from training.hub.card import CARD, LARGE_SAMPLES, SAMPLES, SPECTRUM, write_card
 from training.match import PRESETS as MATCH_PRESETS
 from training.match import MatchConfig, train_match
-from training.measure.colour import colour_fidelity
 from training.measure.drawing import LARGE_QUALITY, draw_large_samples, draw_samples
 from training.measure.large import save_spectrum
 from training.measure.progress import Ruler
@@ -249,10 +249,7 @@ def compare_stage(job: Release) -> Figures | None:
         for name in (CONFIG, GENERATOR):
             install(run / "snapshot" / name, job.staged / VARIANTS_FOLDER / variant)
         synthesizer = Synthesizer.from_pretrained(run / "snapshot", device=job.device)
-        figures[variant] = style | {
-            "images_seen": trainer.images_seen,
-            "colour": colour_fidelity(synthesizer, pictures),
-        }
+        figures[variant] = style | {"images_seen": trainer.images_seen, **measured(job, synthesizer, pictures)}
     return figures
 
 
@@ -280,8 +277,14 @@ def skip_stage(job: Release) -> Figures | None:
         install(run / "snapshot" / name, job.staged / VARIANTS_FOLDER / job.skip_gan.variant)
     synthesizer = Synthesizer.from_pretrained(run / "snapshot", device=job.device)
     pictures = load_data(job.data, job.root, job.skip_gan.image_size)
-    seen = {"images_seen": trainer.images_seen, "colour": colour_fidelity(synthesizer, pictures)}
+    seen = {"images_seen": trainer.images_seen, **measured(job, synthesizer, pictures)}
     return read_json(encoder_run / "metrics.json") | seen
+
+
+def measured(job: Release, synthesizer: Synthesizer, pictures: CaptionedImages) -> Figures:
+    """What is told of a model that is there to be compared: colour, and the rest as of the main one."""
+    evaluation = evaluate(synthesizer, pictures, job.plan, job.device)
+    return {"colour": evaluation["colour"], "evaluation": evaluation}
 
 
 STAGES = {  # in the order of what a visitor sees first

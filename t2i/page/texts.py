@@ -69,7 +69,8 @@ see the first {thing}s come out of the noise."""
 
 COMPARE = """The paper's four ways to train, side by side: **the same sentence, the same noise, the same networks.**
 They differ only in what the judge D and the painter G learn from. These networks are smaller than those of the other
-tabs, and were trained for less long. The skip-thought GAN is another system, with a text encoder of its own."""
+tabs, and were trained for less long. The skip-thought GAN is another system, with a text encoder of its own. What was
+measured on classes never trained on stands under each."""
 NO_VARIANTS = """These weights come alone. Put the other variants beside them as `variants/gan`, `variants/cls`,
 `variants/int` and `variants/int-cls`, each with `config.json` and `generator.safetensors`, to compare them here."""
 

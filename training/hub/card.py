@@ -7,6 +7,7 @@ from typing import Any
 
 from t2i.config import SkipThoughtConfig, SnapshotConfig
 from t2i.networks.text import MAX_CHARACTERS
+from t2i.snapshot import EVALUATION
 from training.data.sources import SOURCES
 from training.hub.companions import match_section, second_stage_section, skip_section, style_section
 from training.hub.markdown import items, section, wrap
@@ -14,7 +15,7 @@ from training.hub.metadata import front_matter
 from training.measure.report import Row, figures_table, notes
 
 LENGTHS = ("until_image", "epochs", "tick_epochs", "precision_asked")  # of a run's history: no part of the recipe
-EVALUATION, SAMPLES, CARD = "evaluation.json", "samples.png", "README.md"
+SAMPLES, CARD = "samples.png", "README.md"
 LARGE_SAMPLES, SPECTRUM = "samples-large.webp", "spectrum.png"
 SEEDS = """Six seeds of one caption differ by {median:.0f} of 255 a pixel on average (median of {captions} test
 captions); of "{least_caption}" only by {least:.0f}."""

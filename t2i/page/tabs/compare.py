@@ -1,5 +1,7 @@
 """The tab Compare."""
 
+from contextlib import suppress
+
 import gradio as gr
 
 from t2i.config import TITLES
@@ -9,6 +11,20 @@ from t2i.page.components import Pictures, gallery, seed_box
 from t2i.page.endpoints import Endpoints
 from t2i.page.settings import FIRST_SEED
 from t2i.page.tabs.events import DRAWING
+
+
+def measured(figures: dict, variant: str) -> list[str]:
+    """What was measured of a variant, as far as the model's figures tell it: they may be anybody's."""
+    told = []
+    with suppress(KeyError, TypeError, IndexError, ValueError):
+        own = figures["skip_thoughts"] if variant == "skip-thought" else figures["variants"][variant]
+        told.append(f"colour as named {own['colour']['drawn']:.0%} (n {own['colour']['captions']:,})")
+        evaluation = own["evaluation"]
+        drawn = evaluation["spaces"][0]["drawn"]
+        told.append(f"FID {drawn['fid']:.1f} (n {drawn['n']:,})")
+        precision = evaluation["r_precision"]
+        told.append(f"R-precision {precision['any']['drawn']['rate']:.0%} (n {precision['n']:,})")
+    return told
 
 
 def compare_tab(endpoints: Endpoints) -> None:
@@ -28,7 +44,8 @@ def compare_tab(endpoints: Endpoints) -> None:
             for variant in variants:
                 name = TITLES[variant]
                 with gr.Column(min_width=180):
-                    gr.Markdown(f"## {name}\n{texts.LEARNT_FROM[variant]}", elem_classes="variant")
+                    told = " · ".join(measured(endpoints.synth.figures, variant))
+                    gr.Markdown(f"## {name}\n{texts.LEARNT_FROM[variant]}\n\n{told}", elem_classes="variant")
                     first = endpoints.compare(variant, first_caption, FIRST_SEED)
                     galleries[variant] = gallery(first, name, columns=2, elem_classes=["crisp", "compared"])
 
