@@ -13,7 +13,7 @@ from support.fuzz import CHECKS, FIXED, captions, encoded, fuzz, is_sentence, mu
 
 from t2i.images import parameters_text, read_parameters, save_png
 from t2i.networks.text import MAX_CHARACTERS, clean_caption
-from t2i.page.endpoints import asked_in
+from t2i.page.links import asked_in
 from t2i.photos import open_photo, to_square
 from t2i.synthesizer import MAX_SEED
 

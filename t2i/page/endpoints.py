@@ -1,28 +1,24 @@
 """What the page and its API call."""
 
-import base64
-import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing
-from io import BytesIO
 from pathlib import Path
-from urllib.parse import parse_qs
 
 import gradio as gr
 from gradio.data_classes import FileData
-from gradio.processing_utils import save_file_to_cache, save_pil_to_cache
+from gradio.processing_utils import save_file_to_cache
 from gradio.utils import get_upload_folder
 from PIL import Image
 
 from t2i.animation import write_frames
-from t2i.config import MAX_SEED
-from t2i.images import Parameters, cornered_grid, labelled_grid, parameters_text, read_parameters, save_png
+from t2i.images import Parameters, cornered_grid, labelled_grid, parameters_text, read_parameters
 from t2i.interpolation import corner_shares, steps_between
-from t2i.networks.text import clean_caption
-from t2i.numbers import decimal_in, whole_in, whole_number
+from t2i.numbers import whole_in, whole_number
 from t2i.page.checks import check_blend, check_square, first_refusal, lines
 from t2i.page.components import Pictures, playing, progress
+from t2i.page.files import PREVIEW, in_the_answer, keep, slug
+from t2i.page.links import asked_in, seed_in, share_in
 from t2i.page.messages import one_sentence, warn
 from t2i.page.settings import COMPARED, FIRST_COUNT, FIRST_SEED, FIRST_STRENGTH, FPS, GRID_SIDE, SQUARE
 from t2i.page.texts import EXAMPLES, SURPRISES, THINGS
@@ -32,7 +28,6 @@ from t2i.serving.shelf import Shelf
 from t2i.synthesizer import Synthesizer, consecutive_seeds
 
 NUM_EXAMPLES = 8
-PREVIEW = "-preview"  # ends the names of small pictures that stand for large ones
 
 
 class Endpoints:
@@ -459,46 +454,6 @@ class Endpoints:
 def side(synth: Synthesizer, size: object) -> int:
     """Pixels of the largest pictures that a model paints up to what is asked for; of its smallest, if none is."""
     return max((own for own in synth.sizes if own <= (whole_number(size) or 0)), default=synth.sizes[0])
-
-
-def in_the_answer(image: Image.Image, name: str) -> dict:
-    """A picture that travels in the answer itself, as a component takes it."""
-    file = BytesIO()
-    save_png(image, file, image.info["parameters"])
-    url = f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
-    return {"path": None, "url": url, "orig_name": f"{name}.png"}
-
-
-def keep(image: Image.Image, name: str) -> str:
-    """The picture as PNG in Gradio's cache, under the name it is downloaded with."""
-    return save_pil_to_cache(image, get_upload_folder(), name, "png")
-
-
-def asked_in(search: str) -> dict[str, str]:
-    """What the end of an address asks for, from its question mark on; the first where something stands twice."""
-    asked = parse_qs(search.removeprefix("?"), keep_blank_values=True)
-    return {name: values[0] for name, values in asked.items()}
-
-
-def seed_in(text: str) -> int:
-    """The seed that a link asks for; ValueError if it is none."""
-    number = whole_in(text)
-    if number is None or number > MAX_SEED:
-        raise ValueError(f"The link's seed is {text[:20]!r}; it must be a whole number from 0 to {MAX_SEED}.")
-    return number
-
-
-def share_in(text: str) -> float:
-    """How far a link's pictures lie from another; ValueError if it does not tell."""
-    share = decimal_in(text)
-    if share is None or share > 1:
-        raise ValueError(f"The link's strength is {text[:20]!r}; it must be a number from 0 to 1.")
-    return share
-
-
-def slug(text: str) -> str:
-    """A caption as part of a file's name."""
-    return re.sub("[^a-z0-9]+", "-", clean_caption(text))[:60].strip("-")
 
 
 def walk_end(caption_a: str, caption_b: str, walk: str, to_seed: int) -> tuple[str, int | None]:

@@ -10,7 +10,8 @@ from t2i.networks.text import MAX_CHARACTERS, legible
 from t2i.page import browser, texts
 from t2i.page.checks import WHOLE_SEED, checks, fraction, optional, readable, whole
 from t2i.page.components import Pictures, gallery, seed_box
-from t2i.page.endpoints import PREVIEW, Endpoints
+from t2i.page.endpoints import Endpoints
+from t2i.page.files import PREVIEW
 from t2i.page.settings import FIRST_COUNT, FIRST_SEED, FIRST_STRENGTH, MAX_COUNT, MAX_SIZE, REMEMBERED
 from t2i.page.tabs.events import AT_ONCE, DECODING, DRAWING, IN_BROWSER, QUIETLY, painter_checks
 

@@ -5,7 +5,8 @@ from PIL import Image, ImageSequence
 
 from t2i.page import texts
 from t2i.page.components import image
-from t2i.page.endpoints import Endpoints, keep
+from t2i.page.endpoints import Endpoints
+from t2i.page.files import keep
 from t2i.page.tabs.events import AT_ONCE
 
 
