@@ -9,6 +9,7 @@ from huggingface_hub import ModelCard
 
 from t2i.config import SkipThoughtConfig, SnapshotConfig
 from t2i.snapshot import read_config
+from t2i.synthesizer import Synthesizer
 from training.data.sources import SOURCES
 from training.gans.presets import PRESETS, GanConfig
 from training.hub.card import EVALUATION, LARGE_SAMPLES, read_facts, write_card
@@ -80,7 +81,8 @@ def test_the_front_matter_states_what_was_measured():
 
 def test_the_bundled_card_is_what_its_facts_give():
     facts = read_facts(WEIGHTS)
-    card = write_card(read_config(WEIGHTS), facts, samples=facts["captions"])
+    sizes = Synthesizer.from_pretrained(WEIGHTS).sizes
+    card = write_card(read_config(WEIGHTS), facts, samples=facts["captions"], sizes=sizes)
     assert (WEIGHTS / "README.md").read_text() == card
 
 
