@@ -7,7 +7,7 @@ from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from threading import Event
+from threading import Event, Thread
 
 from t2i.serving.hosting import own_folder, stop_signal
 from t2i.serving.place import Place, in_a_sentence
@@ -25,6 +25,7 @@ from starlette.middleware import Middleware
 from t2i.page import browser, texts
 from t2i.page.components import STYLE_SHEET, theme
 from t2i.page.endpoints import Endpoints
+from t2i.page.later import Later
 from t2i.page.tabs.compare import compare_tab
 from t2i.page.tabs.events import IN_BROWSER
 from t2i.page.tabs.explain import explain_tab
@@ -60,10 +61,9 @@ BODIES = {  # bytes of a request: an upload with its wrapping, a photograph in a
 }
 
 
-def build(shelf: Shelf) -> gr.Blocks:
-    """The page for a shelf of models, every tab's first pictures already drawn by its own."""
-    endpoints = Endpoints(shelf)
-    synth = shelf.own
+def build(shelf: Shelf, later: Later | None = None) -> gr.Blocks:
+    """The page for a shelf of models, first pictures drawn by its own: those of all tabs, or what comes `later`."""
+    endpoints, synth, hidden = Endpoints(shelf), shelf.own, later or Later()
     title = f"{endpoints.thing.title()}s from a sentence"
     with gr.Blocks(title=title, analytics_enabled=False) as page:
         with gr.Row(elem_id="top"):
@@ -89,16 +89,20 @@ def build(shelf: Shelf) -> gr.Blocks:
         repaint = [chosen.then, *(radio.input for radio in size)]
         with gr.Tabs():
             generate_tab(endpoints, [model, *size], repaint)
-            interpolate_tab(endpoints, [model, *size], repaint)
-            square_tab(endpoints, [model, *size], repaint)
-            style_tab(endpoints, [model, *size])
-            grid_tab(endpoints, [model, *size])
-            explain_tab(endpoints, model)
-            compare_tab(endpoints)
+            interpolate_tab(endpoints, [model, *size], repaint, hidden)
+            square_tab(endpoints, [model, *size], repaint, hidden)
+            style_tab(endpoints, [model, *size], hidden)
+            grid_tab(endpoints, [model, *size], hidden)
+            explain_tab(endpoints, model, hidden)
+            compare_tab(endpoints, hidden)
             if synth.timelapse:
-                learning_tab(endpoints)
+                learning_tab(endpoints, hidden)
         gr.Markdown(texts.SEED + texts.FOOTERS.get(synth.config.data, texts.FOOTERS[""]), elem_id="footer")
         page.load(None, None, None, js=browser.LARGE, **IN_BROWSER)
+        if later:
+            later.hand_on(page)
+    if not later:
+        hidden.show(page, set(), Event())
     return page.queue(max_size=MAX_WAITING, api_open=False)
 
 
@@ -142,6 +146,14 @@ def forget_deleted(page: gr.Blocks) -> None:
         files -= {file for file in tuple(files) if not Path(file).exists()}
 
 
+def draw_hidden(later: Later, page: gr.Blocks, kept: set[Path], stop: Event, start: float) -> None:
+    """Draw what tabs show at first that nobody has opened yet, and tell when they do."""
+    later.show(page, kept, stop)
+    gc.freeze()
+    gc.enable()
+    print(f"All tabs have pictures after {time.perf_counter() - start:.1f} s", flush=True)
+
+
 def main(place: Place, folder: TemporaryDirectory, stop: Event, arguments: list[str] | None = None) -> None:
     """Load the weights and serve until told to `stop`; there are no arguments but -h.
 
@@ -162,18 +174,20 @@ def main(place: Place, folder: TemporaryDirectory, stop: Event, arguments: list[
         shelf = Shelf.from_environment()
         clock.append(time.perf_counter())
         with folder:
-            page = in_a_loop(build, shelf)
+            later = Later()
+            page = in_a_loop(build, shelf, later)
             clock.append(time.perf_counter())
-            keep_tidy(Path(folder.name), keep_seconds, partial(forget_deleted, page))  # before visitors come
+            kept = keep_tidy(Path(folder.name), keep_seconds, partial(forget_deleted, page))  # before visitors come
             with in_a_sentence(Exception):  # no kinder one is gradio's, where it does not reach itself
                 in_a_loop(serve, page, shelf, place)
             clock.append(time.perf_counter())
             names = ("weights", "first pictures", "server")
             parts = ", ".join(f"{name} {after - before:.1f} s" for name, (before, after) in zip(names, pairwise(clock)))
-            gc.freeze()
-            gc.enable()
             print(f"Started in {clock[-1] - clock[0]:.1f} s after the imports: {parts}", flush=True)
+            drawing = Thread(target=draw_hidden, args=(later, page, kept, stop, clock[0]))
+            drawing.start()
             serve_until_stopped(page.server, page.server.thread, stop, stop_seconds)
+            drawing.join()
 
 
 if __name__ == "__main__":

@@ -3,9 +3,36 @@
 import re
 
 import pytest
+from conftest import ROOT
 from PIL import Image
 from playwright.sync_api import expect
+from support.app_server import environment, start
 from support.browser import caption_box, open_tab, shown, thumbnails, told, upload
+
+
+def test_who_comes_before_all_tabs_have_pictures_gets_them_then(browser, snapshot, tmp_path):
+    go, code, drawn = tmp_path / "go", (ROOT / "app.py").read_text(), "    later.show(page, kept, stop)\n"
+    assert code.count(drawn) == 1
+    wait = f"    while not Path({str(go)!r}).exists():\n        time.sleep(0.1)\n"
+    (tmp_path / "app.py").write_text(code.replace(drawn, wait + drawn))
+    values, asked = environment(snapshot, tmp_path) | {"PYTHONPATH": str(ROOT)}, []
+    with start(tmp_path / "app.py", values, tmp_path, until="Started in") as address:
+        window = browser.new_page()
+        window.goto(address)
+        expect(thumbnails(window)).to_have_count(8)
+        open_tab(window, "Interpolate")
+        expect(window.locator("#strip")).to_be_visible()
+        expect(thumbnails(window, "strip")).to_have_count(0)
+        go.touch()
+        expect(thumbnails(window, "strip")).to_have_count(8)
+        open_tab(window, "Explain")
+        expect(window.locator("#words").get_by_text("without").first).to_be_visible()
+        window.on("request", lambda request: asked.append(f"{request.url} {request.post_data}"))
+        window.reload()
+        open_tab(window, "Interpolate")
+        expect(thumbnails(window, "strip")).to_have_count(8)
+        joined = [request for request in asked if "queue/join" in request]
+        assert len(joined) == 1 and '"data":[""]' in joined[0]  # what the link asks for
 
 
 def test_a_photograph_gives_its_style_to_captions(page, tmp_path):

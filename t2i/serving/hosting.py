@@ -53,7 +53,7 @@ def own_folder() -> tempfile.TemporaryDirectory:
     gradio reads where it is when it is imported, so that this comes before. Whatever asks the system for a place for a
     temporary file has it there, too.
     """
-    parent = os.environ.get("GRADIO_TEMP_DIR") or None
+    parent = os.path.expanduser(os.environ.get("GRADIO_TEMP_DIR", "")) or None  # noqa: PTH111, as in `given_path`
     if parent:
         Path(parent).mkdir(parents=True, exist_ok=True)
     folder = tempfile.TemporaryDirectory(prefix="t2i-", dir=parent, ignore_cleanup_errors=True)
@@ -61,8 +61,9 @@ def own_folder() -> tempfile.TemporaryDirectory:
     return folder
 
 
-def keep_tidy(folder: Path, seconds: float, then: Callable[[], None] = lambda: None) -> None:
-    """From now on delete files that are older than so many seconds; those that lie there already stay.
+def keep_tidy(folder: Path, seconds: float, then: Callable[[], None] = lambda: None) -> set[Path]:
+    """From now on delete files that are older than so many seconds; the set of those that stay, as do others that are
+    added to it, is what lies there already.
 
     After each round `then` is called, and memory that was freed goes back to the system.
     """
@@ -71,12 +72,13 @@ def keep_tidy(folder: Path, seconds: float, then: Callable[[], None] = lambda: N
     def tidy() -> None:
         while True:
             time.sleep(min(seconds / 12, TIDY_SECONDS))
-            delete_old(folder, seconds, spared)
+            delete_old(folder, seconds, frozenset(spared))
             then()
             with suppress(OSError, AttributeError):  # another C library than glibc
                 ctypes.CDLL("libc.so.6").malloc_trim(0)
 
     threading.Thread(target=tidy, name="tidy", daemon=True).start()
+    return spared
 
 
 def delete_old(folder: Path, seconds: float, spared: Set[Path] = frozenset()) -> None:

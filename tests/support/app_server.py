@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -14,6 +14,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 600  # on a busy machine
+READY = "All tabs have pictures"  # what a server's log says then
 CAPTION = "a pink flower with yellow petals"
 PHOTO = "a-red-flower-on-green.jpg"  # the snapshot's photograph, its caption in its name
 BAD_CAPTIONS = {"empty": " ", "overlong": "red " * 51 + "rose", "emoji": "\U0001f337", "Cyrillic": "цветок"}
@@ -33,8 +34,9 @@ def serve(weights: Path, folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def start(app: Path, values: dict[str, str], folder: Path) -> Iterator[str]:
-    """Run an app.py with this environment and nothing else, its log in `folder`; yields its address."""
+def start(app: Path, values: dict[str, str], folder: Path, until: str = READY) -> Iterator[str]:
+    """Run an app.py with this environment and nothing else, its log in `folder`; yields its address once the log says
+    what is waited for."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -43,21 +45,21 @@ def start(app: Path, values: dict[str, str], folder: Path) -> Iterator[str]:
     with log.open("w") as out:
         process = subprocess.Popen([sys.executable, app], env=values, stdout=out, stderr=out, cwd=folder)
     try:
-        wait_for(address, process, log)
+        wait_for(address, process, log, until)
         yield address
     finally:
         process.terminate()
         process.wait(300)
 
 
-def wait_for(address: str, process: subprocess.Popen, log: Path) -> None:
-    """Return once the server answers; fail with its log if it ends or takes too long."""
+def wait_for(address: str, process: subprocess.Popen, log: Path, until: str = READY) -> None:
+    """Return once the server answers and its log has this; fail with the log if it ends or takes too long."""
     end = time.monotonic() + START_SECONDS
     with httpx.Client(verify=False, timeout=5) as client:  # certificates take a while to read
         while time.monotonic() < end and process.poll() is None:
-            try:
+            with suppress(httpx.HTTPError):
                 client.get(f"{address}/config").raise_for_status()
-                return
-            except httpx.HTTPError:
-                time.sleep(0.2)
+                if until in log.read_text():
+                    return
+            time.sleep(0.2)
     pytest.fail(f"app.py did not start:\n{log.read_text()}")

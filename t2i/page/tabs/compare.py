@@ -1,6 +1,7 @@
 """The tab Compare."""
 
 from contextlib import suppress
+from functools import partial
 
 import gradio as gr
 
@@ -9,6 +10,7 @@ from t2i.page import texts
 from t2i.page.checks import WHOLE_SEED, checks, readable
 from t2i.page.components import Pictures, gallery, seed_box
 from t2i.page.endpoints import Endpoints
+from t2i.page.later import Later
 from t2i.page.settings import FIRST_SEED
 from t2i.page.tabs.events import DRAWING
 
@@ -27,7 +29,7 @@ def measured(figures: dict, variant: str) -> list[str]:
     return told
 
 
-def compare_tab(endpoints: Endpoints) -> None:
+def compare_tab(endpoints: Endpoints, later: Later) -> None:
     """The four ways to train on the same caption and noise."""
     variants, first_caption = endpoints.synth.variants, endpoints.example(5)  # its colour tells the variants apart
     with gr.Tab("Compare"):
@@ -46,8 +48,10 @@ def compare_tab(endpoints: Endpoints) -> None:
                 with gr.Column(min_width=180):
                     told = " · ".join(measured(endpoints.synth.figures, variant))
                     gr.Markdown(f"## {name}\n{texts.LEARNT_FROM[variant]}\n\n{told}", elem_classes="variant")
-                    first = endpoints.compare(variant, first_caption, FIRST_SEED)
-                    galleries[variant] = gallery(first, name, columns=2, elem_classes=["crisp", "compared"])
+                    galleries[variant] = gallery(None, name, columns=2, elem_classes=["crisp", "compared"])
+
+    for variant, shown in galleries.items():
+        later(partial(endpoints.compare, variant, first_caption, FIRST_SEED), shown)
 
     def compare_all(caption: str, seed: int) -> dict[gr.Gallery, Pictures]:
         return {gallery: endpoints.compare(variant, caption, seed) for variant, gallery in galleries.items()}

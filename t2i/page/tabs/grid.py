@@ -6,11 +6,12 @@ from t2i.page import texts
 from t2i.page.checks import WHOLE_SEED, checks, readable_lines, whole
 from t2i.page.components import captions_box, image, seed_box
 from t2i.page.endpoints import Endpoints
+from t2i.page.later import Later
 from t2i.page.settings import FIRST_COLUMNS, FIRST_SEED, MAX_COLUMNS, MAX_SIZE
 from t2i.page.tabs.events import DRAWING, painter_checks
 
 
-def grid_tab(endpoints: Endpoints, painter: list[gr.Component]) -> None:
+def grid_tab(endpoints: Endpoints, painter: list[gr.Component], later: Later) -> None:
     """Captions by seeds in one labelled picture."""
     captions = "\n".join(endpoints.examples[:4])
     with gr.Tab("Grid"):
@@ -22,11 +23,11 @@ def grid_tab(endpoints: Endpoints, painter: list[gr.Component]) -> None:
                 seed = seed_box("First seed", FIRST_SEED)
                 count = gr.Slider(1, MAX_COLUMNS, FIRST_COLUMNS, step=1, precision=0, label="Seeds")
                 button = gr.Button("Draw the grid", variant="primary", elem_classes="draw")
-        first = endpoints.grid(captions, FIRST_SEED, FIRST_COLUMNS, size=MAX_SIZE)
         grid = image(
-            first, "A row of pictures for each caption, a column for each seed", elem_id="grid", elem_classes=[]
+            None, "A row of pictures for each caption, a column for each seed", elem_id="grid", elem_classes=[]
         )
 
+    later(lambda: endpoints.grid(captions, FIRST_SEED, FIRST_COLUMNS, size=MAX_SIZE), grid)
     button.click(
         endpoints.grid, [rows, seed, count, *painter], grid, **DRAWING, api_visibility="private",
         validator=checks(

@@ -8,6 +8,7 @@ from t2i.page import browser, texts
 from t2i.page.checks import WHOLE_SEED, checks, one_of, readable, whole
 from t2i.page.components import gallery, image, seed_box, stopped, waiting
 from t2i.page.endpoints import Endpoints
+from t2i.page.later import Later
 from t2i.page.settings import (
     FIRST_FRAMES,
     FIRST_STEPS,
@@ -24,7 +25,7 @@ from t2i.page.settings import (
 from t2i.page.tabs.events import AT_ONCE, DRAWING, IN_BROWSER, live, painter_checks
 
 
-def interpolate_tab(endpoints: Endpoints, painter: list[gr.Component], repaint: list[Callable]) -> None:
+def interpolate_tab(endpoints: Endpoints, painter: list[gr.Component], repaint: list[Callable], later: Later) -> None:
     """Between two captions and two seeds: live, as a strip, as an animation."""
     one, other = endpoints.example(1), endpoints.example(3)  # as a rule of different colours
     with gr.Tab("Interpolate"):
@@ -40,8 +41,7 @@ def interpolate_tab(endpoints: Endpoints, painter: list[gr.Component], repaint: 
                     swap = gr.Button("Swap captions", size="sm", min_width=100)
                     reset = gr.Button("Reset sliders", size="sm", min_width=100)
             with gr.Column(scale=3, min_width=280):
-                first = endpoints.synth.blend(one, other, 0, LONE_SEED, size=endpoints.synth.sizes[-1])
-                picture = image(first, "The picture between the captions and seeds", elem_id="live")
+                picture = image(None, "The picture between the captions and seeds", elem_id="live")
                 amount = gr.Slider(0, 1, 0, step=0.01, label="From the first caption to the second")
                 noise_amount = gr.Slider(0, 1, 0, step=0.01, label="From the first seed to the second")
                 refusal = gr.Markdown("", elem_classes="refusal")
@@ -50,8 +50,7 @@ def interpolate_tab(endpoints: Endpoints, painter: list[gr.Component], repaint: 
             walk = gr.Radio(WALKS, value="sentences", label="Walk along", scale=5)
             steps = gr.Slider(MIN_STEPS, MAX_STEPS, FIRST_STEPS, step=1, precision=0, label="Steps", scale=3)
             button = gr.Button("Draw the strip", variant="primary", elem_classes="draw", scale=2)
-        first = endpoints.interpolate(one, other, "sentences", LONE_SEED, SECOND_SEED, FIRST_STEPS, size=MAX_SIZE)
-        strip = gallery(first, "Strip", columns=FIRST_STEPS, elem_id="strip")
+        strip = gallery(None, "Strip", columns=FIRST_STEPS, elem_id="strip")
         with gr.Row():
             with gr.Column(scale=4, min_width=280):
                 kind = gr.Radio([(f.upper() if f == "gif" else f, f) for f in FORMATS], value="mp4", label="Animation")
@@ -63,6 +62,9 @@ def interpolate_tab(endpoints: Endpoints, painter: list[gr.Component], repaint: 
             with gr.Column(scale=3, min_width=280):
                 preview = gr.HTML(waiting("The animation walks there and back, and loops."), elem_id="walk")
 
+    later(lambda: endpoints.synth.blend(one, other, 0, LONE_SEED, size=endpoints.synth.sizes[-1]), picture)
+    walked = (one, other, "sentences", LONE_SEED, SECOND_SEED, FIRST_STEPS)
+    later(lambda: endpoints.interpolate(*walked, size=MAX_SIZE), strip)
     ends = [caption_a, caption_b, walk, seed, to_seed]
     end_checks = (readable, readable, one_of("walk", WALKS), WHOLE_SEED, WHOLE_SEED)
     between = [caption_a, caption_b, amount, seed, to_seed, noise_amount]

@@ -10,13 +10,14 @@ from t2i.page import browser, texts
 from t2i.page.checks import SQUARE, checks, readable, readable_lines, uploaded, whole
 from t2i.page.components import Pictures, captions_box, gallery
 from t2i.page.endpoints import Endpoints
+from t2i.page.later import Later
 from t2i.page.messages import one_sentence
 from t2i.page.settings import LEAST_SHARE, MAX_CAPTIONS, MAX_SIZE, PHOTO_HEIGHT
 from t2i.page.tabs.events import AT_ONCE, DECODING, DRAWING, IN_BROWSER, QUIETLY, painter_checks
 from t2i.photos import open_photo
 
 
-def style_tab(endpoints: Endpoints, painter: list[gr.Component]) -> None:
+def style_tab(endpoints: Endpoints, painter: list[gr.Component], later: Later) -> None:
     """A photograph's style under its own caption and under others."""
     with gr.Tab("Style transfer", elem_id="style"):
         if not endpoints.synth.has_style:
@@ -56,8 +57,9 @@ def style_tab(endpoints: Endpoints, painter: list[gr.Component]) -> None:
                 caption = gr.Textbox(own, label="What the photograph shows", lines=1, max_lines=4)
                 others = captions_box(captions)
                 button = gr.Button("Paint in this style", variant="primary", elem_classes="draw")
-        first = endpoints.transfer_style({"path": photos[0]}, own, captions, size=MAX_SIZE) if photos else None
-        pictures = gallery(first, "In this style", elem_id="styled")
+        pictures = gallery(None, "In this style", elem_id="styled")
+    if photos:
+        later(lambda: endpoints.transfer_style({"path": photos[0]}, own, captions, size=MAX_SIZE), pictures)
 
     size = [] if endpoints.sizes else [gr.Number(0, visible="hidden")]
     values = {
