@@ -431,7 +431,7 @@ def test_a_picture_has_a_plain_address(address, synth):
 
 @pytest.mark.parametrize("kind", ["mp4", "gif", "webp"])
 def test_an_animation_counts_its_frames_and_ends_in_a_file(synth, kind):
-    *counts, last = Endpoints(Shelf(synth)).export(CAPTION, OTHER, "both", 1, 2, 8, kind)
+    *counts, last = Endpoints(Shelf(synth)).export(CAPTION, OTHER, "both", 1.0, 2.0, 8.0, kind)
     assert [int(re.search(r'value="(\d+)" max="14"', html)[1]) for html, _ in counts] == list(range(1, 15))
     file = Path(last[1].value["path"] if isinstance(last[1].value, dict) else last[1].value)
     assert file.stat().st_size > 1000 and file.name.endswith(f"-seed-1.{kind}")
@@ -528,6 +528,18 @@ def test_what_browsers_can_not_show_becomes_a_png_that_gives_the_same_style(synt
         assert shown == gr.skip()
         return
     assert opened(shown).format == "PNG" and opened(shown).tobytes() == open_photo(tmp_path / "photo").tobytes()
+
+
+def test_visitors_pictures_are_read_by_other_processes(synth, tmp_path, monkeypatch):
+    """However long a decoder works, who draws does not wait for it."""
+    (image,) = synth.generate(CAPTION, 5)
+    save_png(image, tmp_path / "here.png", image.info["parameters"])
+    image.save(photo := tmp_path / "photo.tiff")
+    monkeypatch.setattr("t2i.photos._decode", lambda *_: pytest.fail("read here"))
+    endpoints = Endpoints(Shelf(synth))
+    assert endpoints.restore(str(tmp_path / "here.png"))[1] == 5
+    assert opened(endpoints.presentable({"path": str(photo)})).tobytes() == image.tobytes()
+    assert len(endpoints.transfer_style({"path": str(photo)}, CAPTION, OTHER)) == 3
 
 
 def test_a_grid_has_a_row_for_each_caption_and_a_column_for_each_seed(synth):

@@ -3,14 +3,19 @@
 import json
 import os
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from support.forked import warm_context
 
+from training import gan, match, second_stage, skip_thoughts, style, text_encoder
+from training.gans.presets import PRESETS
+from training.measure.large import resized
 from training.run.claim import CONFIG, claimed, compare
-from training.run.state import atomic, save_state
+from training.run.state import atomic, save_state, state_files
+from training.text.embeddings import load_trained_encoder
 
 PART = {"x": torch.nn.Linear(1, 1)}
 RUN = {"data": "folder", "pictures": "aaaa", "captions": "bbbb", "generator": "cccc", "epochs": 2, "lr": 0.1}
@@ -104,6 +109,52 @@ def test_a_second_start_is_refused_until_the_first_is_dead(tmp_path):
     assert not list(tmp_path.glob("*.tmp"))
     claim(tmp_path)  # a run that has ended leaves nobody in its folder
     assert (tmp_path / ".lock").read_text() == f"{os.getpid()}\n"
+
+
+@pytest.fixture(scope="module")
+def few(synthetic):
+    part = synthetic.thin(128)
+    return replace(part, images=resized(part.images, 64))
+
+
+def begin(name, data, snapshot, out) -> None:
+    """One step of a run, and a state; or what it says."""
+    if name == "gan":
+        gan.train_gan(data, load_trained_encoder(snapshot), PRESETS["smoke"], out, max_minutes=0)
+    elif name == "text_encoder":
+        text_encoder.train_text_encoder(data, None, text_encoder.PRESETS["smoke"], out, "cpu", 0)
+    elif name == "skip_thoughts":
+        documents = skip_thoughts.documents_of(data, "trainval")
+        trainer = skip_thoughts.build_trainer(*documents, skip_thoughts.PRESETS["smoke"], "cpu")
+        skip_thoughts.train_skip_thoughts(trainer, data.name, out, max_minutes=0)
+    elif name == "second_stage":
+        large = replace(data, images=resized(data.images, 256))
+        second_stage.train_second_stage(large, snapshot, second_stage.PRESETS["smoke"], out, max_minutes=0)
+    else:
+        script = {"style": style, "match": match}[name]
+        train = style.train_style if name == "style" else match.train_match
+        train(data, snapshot, script.PRESETS["smoke"], out, max_minutes=0)
+
+
+@pytest.mark.parametrize("name", ["gan", "text_encoder", "skip_thoughts", "style", "match", "second_stage"])
+def test_every_run_knows_its_data_and_what_it_has_seen(few, snapshot, tmp_path, name):
+    first, second, *rest = few.captions
+    others = {
+        "captions": replace(few, captions=(second, first, *rest)),
+        "pictures": replace(few, images=few.images[::-1], fingerprint="another"),
+    }
+    begin(name, few, snapshot, tmp_path)
+    kept = json.loads((tmp_path / CONFIG).read_text())
+    for what, other in others.items():
+        if name != "skip_thoughts" or what == "captions":
+            told = "text" if name == "skip_thoughts" else f"set of {what}"
+            with pytest.raises(ValueError, match=f"holds a run with another .*{told}"):
+                begin(name, other, snapshot, tmp_path)
+    (state,) = state_files(tmp_path)
+    state.rename(tmp_path / "state-999999999.pt")
+    with pytest.raises(ValueError, match="has seen 999,999,999 images already"):
+        begin(name, few, snapshot, tmp_path)
+    assert json.loads((tmp_path / CONFIG).read_text()) == kept
 
 
 def test_data_is_known_again_wherever_it_lies(synthetic):

@@ -214,6 +214,15 @@ def test_a_link_stays_one_and_what_it_points_to_is_written(snapshot, tmp_path, e
     assert sorted(tmp_path.rglob("*")) == [target.parent, target, out]
 
 
+def test_home_may_be_written_in_any_path(full_snapshot, photo, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(full_snapshot)
+    (tmp_path / "model").symlink_to(full_snapshot)
+    (tmp_path / "photo.png").symlink_to(photo)
+    assert main(["style", "~/photo.png", A, "--out=~/style.png", "--model=~/model"]) == 0
+    assert {file.name for file in tmp_path.iterdir()} == {"model", "photo.png", "style.png"}
+
+
 def test_a_link_to_nowhere_is_told(snapshot, tmp_path, capsys):
     (tmp_path / "link.png").symlink_to(tmp_path / "gone" / "real.png")
     assert main([A, "-o", str(tmp_path / "link.png"), "--model", str(snapshot)]) == 2

@@ -23,12 +23,14 @@ from training import (
     gan,
     match,
     release,
+    second_stage,
     skip_thoughts,
     style,
     text_encoder,
     timelapse,
 )
 from training.data import load_data
+from training.data.__main__ import main as pack
 from training.data.cache import cached_array
 from training.options import check_device, run_script
 from training.run import disk
@@ -222,7 +224,9 @@ def test_what_the_system_refuses_ends_a_script_in_one_sentence(tmp_path):
         assert told in ended.value.code and "\n" not in ended.value.code
 
 
-RUNS = {gan: ["--text-encoder=none"], text_encoder: [], style: [], match: [], skip_thoughts: []}
+RUNS = {
+    gan: ["--text-encoder=none"], text_encoder: [], style: [], match: [], skip_thoughts: [], second_stage: [],
+}  # fmt: skip
 FILES = {
     evaluate: ["--features=pixels", "--nearest"], disentangle: ["--out"], benchmark: ["--quick", "--out"],
     timelapse: ["nowhere", "-o"],
@@ -244,6 +248,30 @@ def test_a_measure_tries_its_file_before_the_work(tmp_path, script):
     (tmp_path / "file").touch()
     with pytest.raises(ValueError, match="a file is in its place"):
         script.main([*FILES[script], str(tmp_path / "file" / "out.mp4")])
+
+
+@pytest.mark.parametrize("flag", ["--out", "--table", "--nearest", "--spectrum"])
+def test_every_output_of_an_evaluation_is_tried(tmp_path, flag):
+    (tmp_path / "file").touch()
+    with pytest.raises(ValueError, match="a file is in its place"):
+        evaluate.main(["--model=nowhere", "--features=pixels", flag, str(tmp_path / "file" / "figures")])
+
+
+@pytest.mark.parametrize("script", [evaluate, release, benchmark], ids=lambda script: script.__name__)
+def test_other_scripts_try_their_device_before_the_work(tmp_path, script):
+    arguments = {
+        evaluate: ["--model=nowhere"],
+        release: [f"--run={tmp_path}", f"-o={tmp_path}"],
+        benchmark: ["--quick"],
+    }
+    with pytest.raises(ValueError, match="--device is 'cuda:99', but PyTorch can't use that here"):
+        script.main([*arguments[script], "--data=synthetic", "--device=cuda:99"])
+
+
+def test_a_pack_tries_its_file_before_the_work(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(SystemExit, match="a file is in its place"):
+        pack(["pack", "--data=oxford102", f"--root={tmp_path}", "-o", str(tmp_path / "file" / "flowers.tar")])
 
 
 def test_other_outputs_are_tried_before_the_work(tmp_path):

@@ -317,12 +317,13 @@ def test_a_host_may_say_for_how_long(monkeypatch, name, read, seconds):
     assert read() == 60
 
 
-@pytest.mark.parametrize("place", ["GRADIO_TEMP_DIR", "TMPDIR"])
-def test_the_pages_folder_is_new_and_goes_with_it(tmp_path, monkeypatch, place):
+@pytest.mark.parametrize(("place", "given"), [("GRADIO_TEMP_DIR", "~/given"), ("TMPDIR", None)])
+def test_the_pages_folder_is_new_and_goes_with_it(tmp_path, monkeypatch, place, given):
+    monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("GRADIO_TEMP_DIR", raising=False)
     monkeypatch.setattr("tempfile.tempdir", None)
-    parent = tmp_path / "given" if place == "GRADIO_TEMP_DIR" else tmp_path
-    monkeypatch.setenv(place, str(parent))
+    monkeypatch.setenv(place, given or str(tmp_path))
+    parent = tmp_path / "given" if given else tmp_path
     with own_folder() as folder:
         assert Path(folder).parent == parent and os.environ["GRADIO_TEMP_DIR"] == tempfile.gettempdir() == folder
         assert Path(folder).stat().st_mode & 0o777 == 0o700

@@ -115,6 +115,11 @@ def test_the_pythons_that_are_named_are_those_that_it_runs_on():
     assert re.search(r"^python_version: '(.*)'$", readme, re.MULTILINE)[1] == PYTHON
 
 
+def test_no_flag_takes_a_path_in_which_home_is_not_known():
+    """Neither the shell nor Path knows ~ in --out=~/runs: `given_path` does."""
+    assert not [name for name, file in MODULES.items() if re.search(r"type=(pathlib\.)?Path\b", file.read_text())]
+
+
 def test_no_weights_file_is_too_large():
     files = list((ROOT / "weights").rglob("*"))
     assert files

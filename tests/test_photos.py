@@ -3,11 +3,15 @@
 import io
 import re
 import struct
+import subprocess
+import sys
 import zlib
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from conftest import ROOT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -17,6 +21,7 @@ from support.load.bombs import jpeg, listing_others
 
 from t2i.images import to_pixels
 from t2i.photos import SCAN, num_scans, open_photo, part_of, to_rgb, to_square
+from t2i.serving import decoder
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 ORIENTATION = 0x0112
@@ -184,6 +189,30 @@ def test_a_jpeg_in_a_tiff_may_not_have_thousands_of_scans(monkeypatch, compressi
     monkeypatch.setattr(TiffImageFile, "load", lambda self: pytest.fail("decoded"))
     with pytest.raises(ValueError, match="is damaged or cut short"):
         open_photo(io.BytesIO(bytes(data)))
+
+
+WORK = """
+from t2i.serving import decoder
+decoder.WORK_SECONDS = 1
+decoder.open_photo = lambda file: {}
+decoder.main("photo")
+"""
+
+
+@pytest.mark.parametrize(("work", "told"), [("[0 for k in iter(int, 1)]", b""), ("bytes(3 * 10**9)", b"MemoryError")])
+def test_a_process_that_reads_a_visitors_picture_has_limits(work, told):
+    line = [sys.executable, "-c", WORK.format(work)]
+    ended = subprocess.run(line, cwd=ROOT, capture_output=True, timeout=300)
+    assert ended.returncode not in (0, decoder.REFUSED) and told in ended.stderr
+
+
+def test_a_picture_that_takes_too_much_work_is_told(tmp_path, monkeypatch):
+    halves().save(tmp_path / "rose.png")
+    assert decoder.decode(tmp_path / "rose.png").tobytes() == halves().convert("RGB").tobytes()
+    for name, value in (("PATIENCE", 0.001), ("sys", SimpleNamespace(executable="false"))):
+        with monkeypatch.context() as changed, pytest.raises(ValueError, match=r"^rose\.png takes too much work"):
+            changed.setattr(decoder, name, value)
+            decoder.decode(tmp_path / "rose.png")
 
 
 def test_a_photo_may_be_a_path_or_its_name(tmp_path):

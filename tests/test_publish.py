@@ -4,6 +4,7 @@ import hashlib
 import os
 import shutil
 import socket
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -25,6 +26,7 @@ from t2i.config import VARIANTS
 from t2i.snapshot import read_config
 from training import publish
 from training.hub import demo, upload
+from training.run.state import write_json
 
 # the client's own, of an upload that is no Xet
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=<...>' to upload raw bytes:DeprecationWarning")
@@ -252,6 +254,14 @@ def test_a_dry_run_asks_and_writes_nothing(hub, run, capsys, monkeypatch):
     assert all(f"  {path}\n" in told for path in WEIGHTS) and "state-" not in told
     assert f"model {REPO}" in told and "pipeline_tag: text-to-image" in told
     assert f"space {SPACE}" in told and "sdk: gradio" in told and "  weights/config.json\n" in told
+
+
+def test_examples_that_pages_leave_out_are_told(hub, run, tmp_path, capsys):
+    folder = shutil.copytree(run / "snapshot", tmp_path / "snapshot")
+    config = replace(read_config(folder), examples=("a red rose", "", "цветок"))
+    write_json(folder / "config.json", config.to_json())
+    publish.main([str(folder), REPO, "--space", SPACE, "--dry-run"])
+    assert "2 examples can't be read, and pages leave them out: ''" in capsys.readouterr().out
 
 
 def test_the_pictures_and_figures_of_a_release_are_taken(hub):

@@ -63,6 +63,22 @@ def test_an_unfinished_gan_leaves_the_snapshot_so_far(arguments, synthetic, tmp_
     assert synthesizer.generate("a red flower", 1)[0].size == (64, 64)
 
 
+def test_finished_stages_of_other_data_are_refused(arguments, synthetic, monkeypatch):
+    job, _ = release.parse(arguments)
+    job, few = replace(job, missing={"skip_thoughts": ""}), synthetic.thin(128)
+    monkeypatch.setattr(release, "load_data", lambda *_: few)
+    stages = {"text_encoder": release.text_stage, "skip_thoughts": release.skip_stage}
+    for name, stage in stages.items():
+        assert stage(job) is None  # out of time
+        (job.run / name / "metrics.json").write_text("{}")
+    assert release.text_stage(job) == {}
+    first, second, *rest = few.captions
+    few = replace(few, captions=(second, first, *rest))
+    for name, stage in stages.items():
+        with pytest.raises(ValueError, match=f"{name} holds a run with another"):
+            stage(job)
+
+
 def test_minutes_are_one_budget(arguments):
     job, _ = release.parse(arguments[:3] + arguments[4:])
     assert job.minutes_left() is None

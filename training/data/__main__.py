@@ -12,7 +12,7 @@ from t2i.terminal import show_any_name
 from training.data import DATASETS, LAYOUTS, load_data
 from training.data.check import check
 from training.data.packing import check_choices, usual_quality, write_pack
-from training.run.disk import in_words
+from training.run.disk import check_file, in_words
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -45,6 +45,7 @@ def pack(options: argparse.Namespace) -> None:
     """Write the pack and tell what it weighs."""
     quality = usual_quality(options.size) if options.quality is None else options.quality
     check_choices(options.size, quality)
+    check_file(options.out)
     data = load_data(options.data, options.root, options.size)
     sizes, change = write_pack(data, options.out, quality, options.features)
     parts = {"squares": 0.0, "captions": 0.0, "features": 0.0}
