@@ -58,10 +58,10 @@ def style_tab(endpoints: Endpoints, painter: list[gr.Component], later: Later) -
                 others = captions_box(captions)
                 button = gr.Button("Paint in this style", variant="primary", elem_classes="draw")
         pictures = gallery(None, "In this style", elem_id="styled")
+        size = [] if endpoints.sizes else [gr.Number(0, visible="hidden")]
     if photos:
         later(lambda: endpoints.transfer_style({"path": photos[0]}, own, captions, size=MAX_SIZE), pictures)
 
-    size = [] if endpoints.sizes else [gr.Number(0, visible="hidden")]
     values = {
         "fn": endpoints.transfer_style, "outputs": pictures,
         "inputs": [photo, caption, others, *painter, *size, *place],
