@@ -15,6 +15,7 @@ from training import match
 from training.data import CaptionedImages, list_data, load_data
 from training.disentangle import encode, verify
 from training.measure.colour import COLOURS, background_colour, colour_fidelity
+from training.measure.large import in_band, radial_power, resized
 from training.style import StyleConfig, build_trainer
 
 WEIGHTS = Path(__file__).resolve().parent.parent / "weights"
@@ -56,6 +57,14 @@ def test_seeds_give_different_pictures_of_one_caption(bundled):
     )
     pairs = [np.abs(pictures[a] - pictures[b]).mean() for a in range(16) for b in range(a)]
     assert min(pairs) > 10  # of 255: no two alike
+
+
+def test_large_pictures_are_the_small_ones_with_more_to_see(bundled):
+    small, large = (np.stack([*map(np.asarray, bundled.generate("a pink flower", range(8), s))]) for s in bundled.sizes)
+    assert (small.shape[1], large.shape[1]) == (64, 256)
+    assert np.abs(resized(large, 64).astype(float) - small).mean() <= 8  # of 255
+    enlarged = in_band(radial_power(resized(small, 256)), radial_power(large))
+    assert enlarged["least"] < 0.01 and enlarged["greatest"] < 0.9
 
 
 def centre_colour(images: list[Image.Image]) -> np.ndarray:
