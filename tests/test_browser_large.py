@@ -133,7 +133,7 @@ def test_strips_styles_grids_and_films_are_large(page):
     open_tab(page, "Style transfer")
     wait_for_size(page.locator("#styled img").last, SMOOTH)
     open_tab(page, "Grid")
-    expect(page.locator("#grid img").first).to_have_js_property("naturalWidth", 10 + 200 + 10 + 5 * 266)
+    expect(page.locator("#grid img").first).to_have_js_property("naturalWidth", 10 + 200 + 10 + 4 * 266)
 
 
 @pytest.mark.parametrize(("side", "count"), [({"width": 1280, "height": 720}, 8), (PHONE, 4)])
