@@ -96,6 +96,8 @@ async def measured(bench: Bench) -> list[Row]:
         raise SystemExit(f"There is no page at {bench.client.host}:{bench.client.port}: {lost}") from lost
     for name in MEASURES:
         if name in bench.options.only:
+            if bench.server and name != "start":
+                await bench.server.complete()
             begins[name] = begun = time.monotonic()
             try:
                 found = await MEASURES[name](bench)

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
+from support.app_server import READY
 from support.load.wire import Client, Lost
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -123,6 +124,11 @@ class Server:
                 pass
             await asyncio.sleep(0.05)
         raise SystemExit(f"app.py did not start:\n{self.log.read_text()}")
+
+    async def complete(self) -> None:
+        """Wait until all tabs have pictures, so that nothing is drawn but what is asked for."""
+        while self.process.poll() is None and READY not in self.log.read_text():
+            await asyncio.sleep(0.05)
 
     def files(self) -> list[Path]:
         """All that lies in the folder for temporary files, whoever put it there."""

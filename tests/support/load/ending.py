@@ -26,6 +26,7 @@ async def measure_files(bench: Bench) -> list[Row]:
     keep = max(4, min(KEEP_SECONDS, bench.options.seconds))
     with serving(bench.folder / "files", **{KEEP: f"{keep:g}"}) as server:
         await server.answering()
+        await server.complete()
         client = Client(server.address)
         first = files_in([part["props"].get("value") for part in (await client.config())["components"]])
         made = sorted(set(await use(client)) - set(first))
