@@ -108,7 +108,7 @@ def malformed(bench: Bench, file: dict) -> dict[str, tuple[str, object]]:
         "square: objects": ("run/square", {"data": [{}] * 8}),
         "square: NaN": ("run/square", json.dumps({"data": [*square[:4], math.nan, *square[5:]]}).encode()),
         "square: huge number": ("run/square", json.dumps({"data": [*square[:6], 10**400, model]}).encode()),
-        "square of objects": join([{}] * 6, "square_grid"),
+        "square of objects": join([{}] * 6, "whole_square"),
         "vary: text for how far": join([*near[:3], "far", *near[4:]], "vary"),
         "vary: NaN": ("queue/join", json.dumps(join([*near[:3], math.nan, *near[4:]], "vary")[1]).encode()),
         "vary near nothing": join([*near[:2], None, *near[3:]], "vary"),
