@@ -148,9 +148,11 @@ def forget_deleted(page: gr.Blocks) -> None:
 
 def draw_hidden(later: Later, page: gr.Blocks, kept: set[Path], stop: Event, start: float) -> None:
     """Draw what tabs show at first that nobody has opened yet, and tell when they do."""
-    later.show(page, kept, stop)
-    gc.freeze()
-    gc.enable()
+    try:
+        later.show(page, kept, stop)
+    finally:
+        gc.freeze()
+        gc.enable()
     print(f"All tabs have pictures after {time.perf_counter() - start:.1f} s", flush=True)
 
 

@@ -54,8 +54,13 @@ def parameters_text(caption: str, seed: int | None, size: tuple[int, int], model
 
 def to_images(pixels: Tensor) -> list[Image.Image]:
     """(N, 3, S, S) in [-1, 1] to N RGB pictures."""
+    return [Image.fromarray(values) for values in to_bytes(pixels)]
+
+
+def to_bytes(pixels: Tensor) -> np.ndarray:
+    """(N, 3, S, S) in [-1, 1] to the values of RGB pictures, uint8 (N, S, S, 3)."""
     values = ((pixels.detach().float().cpu() + 1) * 127.5).round().clamp(0, 255).byte()
-    return [Image.fromarray(v) for v in values.permute(0, 2, 3, 1).numpy()]
+    return values.permute(0, 2, 3, 1).numpy()
 
 
 def make_grid(images: Sequence[Image.Image], columns: int) -> Image.Image:

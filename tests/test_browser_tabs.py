@@ -11,9 +11,9 @@ from support.browser import caption_box, open_tab, shown, thumbnails, told, uplo
 
 
 def test_who_comes_before_all_tabs_have_pictures_gets_them_then(browser, snapshot, tmp_path):
-    go, code, drawn = tmp_path / "go", (ROOT / "app.py").read_text(), "    later.show(page, kept, stop)\n"
+    go, code, drawn = tmp_path / "go", (ROOT / "app.py").read_text(), "        later.show(page, kept, stop)\n"
     assert code.count(drawn) == 1
-    wait = f"    while not Path({str(go)!r}).exists():\n        time.sleep(0.1)\n"
+    wait = f"        while not Path({str(go)!r}).exists():\n            time.sleep(0.1)\n"
     (tmp_path / "app.py").write_text(code.replace(drawn, wait + drawn))
     values, asked = environment(snapshot, tmp_path) | {"PYTHONPATH": str(ROOT)}, []
     with start(tmp_path / "app.py", values, tmp_path, until="Started in") as address:

@@ -27,6 +27,11 @@ class Later:
         """Show what `draw` gives: of several components, a value for each."""
         self.waiting.append((components, draw))
 
+    @property
+    def components(self) -> list[gr.components.Component]:
+        """All that wait, in this order."""
+        return [component for components, _ in self.waiting for component in components]
+
     def show(self, page: gr.Blocks, kept: set[Path], stop: Event) -> None:
         """Draw all of it, unless `stop` is set first; who opens the page from then on sees it.
 
@@ -50,16 +55,13 @@ class Later:
         """Visitors who open the page before that get what is drawn as soon as all of it is; within `page`."""
         self.early, asked = gr.Number(1, visible="hidden"), gr.Number(0, visible="hidden")
         page.load(None, self.early, asked, js="early => early", **IN_BROWSER)
-        asked.change(
-            self.values, None, [component for components, _ in self.waiting for component in components],
-            postprocess=False, concurrency_limit=None, **QUIETLY,
-        )  # fmt: skip
+        asked.change(self.values, None, self.components, postprocess=False, concurrency_limit=None, **QUIETLY)
 
     async def values(self) -> list[Any]:
         """What all components show at first, once it is drawn."""
         while not self.over:
             await asyncio.sleep(WAIT_SECONDS)
-        return [component.value for components, _ in self.waiting for component in components]
+        return [component.value for component in self.components]
 
 
 def as_first(component: gr.components.Component, value: Any) -> Any:

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from t2i.images import to_bytes
 from t2i.networks.text import MAX_CHARACTERS
 from training.data.captioned import CaptionedImages, spread
 from training.measure.distances import distances
@@ -40,8 +41,6 @@ class Ruler:
     @torch.inference_mode()
     def fid(self, generator: nn.Module, z: Tensor) -> float:
         """For a generator and noise (N, z_size)."""
-        pictures = []
-        for noise, phi in zip(z.split(BATCH), self.phi.to(z.device).split(BATCH)):
-            drawn = generator(noise, phi).float().add(1).mul(127.5).round().clamp(0, 255)
-            pictures.append(drawn.to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy())
+        parts = zip(z.split(BATCH), self.phi.to(z.device).split(BATCH))
+        pictures = [to_bytes(generator(noise, phi)) for noise, phi in parts]
         return distances(self.real, self.space.extract(np.concatenate(pictures)))["fid"]

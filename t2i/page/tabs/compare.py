@@ -31,7 +31,8 @@ def measured(figures: dict, variant: str) -> list[str]:
 
 def compare_tab(endpoints: Endpoints, later: Later) -> None:
     """The four ways to train on the same caption and noise."""
-    variants, first_caption = endpoints.synth.variants, endpoints.example(5)  # its colour tells the variants apart
+    variants, figures = endpoints.synth.variants, endpoints.synth.figures
+    first_caption = endpoints.example(5)  # its colour tells the variants apart
     with gr.Tab("Compare"):
         if not variants:
             gr.Markdown(texts.NO_VARIANTS, elem_classes="lead")
@@ -46,7 +47,7 @@ def compare_tab(endpoints: Endpoints, later: Later) -> None:
             for variant in variants:
                 name = TITLES[variant]
                 with gr.Column(min_width=180):
-                    told = " · ".join(measured(endpoints.synth.figures, variant))
+                    told = " · ".join(measured(figures, variant))
                     gr.Markdown(f"## {name}\n{texts.LEARNT_FROM[variant]}\n\n{told}", elem_classes="variant")
                     galleries[variant] = gallery(None, name, columns=2, elem_classes=["crisp", "compared"])
 
