@@ -124,7 +124,7 @@ def begin(name, data, snapshot, out) -> None:
     elif name == "text_encoder":
         text_encoder.train_text_encoder(data, None, text_encoder.PRESETS["smoke"], out, "cpu", 0)
     elif name == "skip_thoughts":
-        documents = skip_thoughts.documents_of(data, "trainval")
+        documents = skip_thoughts.documents_of(data, skip_thoughts.PRESETS["smoke"])
         trainer = skip_thoughts.build_trainer(*documents, skip_thoughts.PRESETS["smoke"], "cpu")
         skip_thoughts.train_skip_thoughts(trainer, data.name, out, max_minutes=0)
     elif name == "second_stage":

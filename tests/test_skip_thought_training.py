@@ -10,7 +10,8 @@ from support.resuming import check_resumed_equals_straight
 
 from t2i.networks.skip_thoughts import END, UNKNOWN, Vocabulary
 from training.run.loop import train
-from training.skip_thoughts import PRESETS, build_trainer, main, train_skip_thoughts
+from training.skip_thoughts import PRESETS, build_trainer, hide, main, train_skip_thoughts
+from training.text.beginnings import beginnings, with_beginnings
 from training.text.corpus import Corpus, read_corpus
 from training.text.embeddings import encode, load_trained_encoder
 
@@ -24,8 +25,8 @@ def parts(synthetic):
     return [list(map(list, synthetic.split(name).captions)) for name in ("trainval", "test")]
 
 
-def trainer_of(parts, **changes):
-    return build_trainer(parts[0], parts[1][:64], replace(SMOKE, **changes), "cpu")
+def trainer_of(parts, classes=None, **changes):
+    return build_trainer(parts[0], parts[1][:64], classes, replace(SMOKE, **changes), "cpu")
 
 
 def test_training_lowers_the_loss_on_captions_held_out(parts, tmp_path):
@@ -43,8 +44,10 @@ def test_training_lowers_the_loss_on_captions_held_out(parts, tmp_path):
     torch.testing.assert_close(encode(loaded, captions), encode(trainer.encoder, captions), rtol=0, atol=5e-3)
 
 
-def test_stopped_and_resumed_equals_a_straight_run(parts, tmp_path):
-    check_resumed_equals_straight(lambda: trainer_of(parts, anneal=0.5), tmp_path)
+@pytest.mark.parametrize("changes", [{}, {"word_dropout": 0.5, "of_class": 0.5}])
+def test_stopped_and_resumed_equals_a_straight_run(parts, synthetic, changes, tmp_path):
+    classes = synthetic.split("trainval").labels.tolist() if changes else None
+    check_resumed_equals_straight(lambda: trainer_of(parts, classes, anneal=0.5, **changes), tmp_path)
 
 
 def test_a_run_out_of_time_goes_on_where_it_stopped(parts, tmp_path):
@@ -80,6 +83,44 @@ def test_decoders_read_each_neighbour_to_its_end_and_no_further(parts):
     weights = torch.tensor(counts) / sum(counts)
     together = torch.stack(list(trainer.losses(triple).values()))
     torch.testing.assert_close(together, weights @ torch.stack(losses))
+
+
+def test_decoders_see_only_some_words_in_training_and_all_of_held_out_captions(parts):
+    trainer = trainer_of(parts, word_dropout=0.75)
+    words, rng = trainer.corpus.words[:200].long(), np.random.default_rng(0)
+    seen = hide(words, 0.75, 1, rng)
+    hidden = seen != words
+    assert (seen[hidden] == 1).all() and not hidden[words == 0].any()
+    assert hidden[words > 1].float().mean() == pytest.approx(0.75, abs=0.05)
+    triple = trainer.corpus.draw(8, rng)
+    with torch.no_grad():
+        whole, some = trainer.losses(triple), trainer.losses(triple, np.random.default_rng(0))
+    assert all(whole[name] != some[name] for name in whole)
+
+
+def test_captions_stand_beside_others_of_their_image_and_of_their_class():
+    vocabulary = Vocabulary([END, UNKNOWN, *"abcdefghi"])
+    documents, classes = [["a", "b", "c"], ["d", "e"], ["f", "g", "h"], ["i"]], [7, 3, 7, 7]
+    for share, beside in {0.0: {"a": "bc", "b": "ac", "g": "fh"}, 1.0: {"a": "bcfghi", "g": "abcfhi"}}.items():
+        before, middle, after = Corpus.of(documents, vocabulary, 3, classes, share).draw(400, np.random.default_rng(0))
+        middles, *others = ("".join(vocabulary.words[k] for k in rows[:, 0]) for rows in (middle, before, after))
+        assert set(middles) == set("abcfgh")  # of images with three captions
+        for one, expected in beside.items():
+            places = [k for k, word in enumerate(middles) if word == one]
+            assert all({words[k] for k in places} == set(expected) for words in others)
+
+
+def test_captions_begin_with_short_sentences(synthetic):
+    caption = "This flower is pink, with petals that are long and a yellow center in the middle of it"
+    assert beginnings(caption) == ["This flower is pink", "This flower is pink, with petals"]
+    assert beginnings("a flower with wide petals") == ["a flower"] and not beginnings("pink and white")
+    few = replace(synthetic.thin(3), captions=((caption, "a rose with thorns"), ("a rose",), ("a b, c", "a b.")))
+    assert with_beginnings(few, 0).captions == few.captions
+    assert with_beginnings(few, 9).captions == (
+        (*few.captions[0], *beginnings(caption), "a rose"), ("a rose",), ("a b, c", "a b.", "a b"),
+    )  # fmt: skip
+    one, again = (with_beginnings(few, 1).captions for _ in range(2))
+    assert [len(captions) for captions in one] == [3, 1, 3] and one == again
 
 
 def test_the_most_frequent_words_are_known(parts):

@@ -40,6 +40,7 @@ from training.run.loop import train
 from training.run.precision import PRECISION_HELP, PRECISION_KEYS
 from training.run.randomness import step_noise
 from training.run.state import atomic, read_json, write_text
+from training.text.beginnings import with_beginnings
 from training.text.embeddings import embed_captions, encode, load_trained_encoder, weights_digest
 
 GRID = 8  # captions and seeds of the sample grid
@@ -110,7 +111,7 @@ def example_captions(data: CaptionedImages) -> tuple[str, ...]:
 
 def build_trainer(data: CaptionedImages, encoder: TextEncoder, config: GanConfig, device: str) -> GridTrainer:
     """Everything a run needs, at step 0."""
-    part = data.split(config.split)
+    part = with_beginnings(data.split(config.split), config.beginnings)
     with first_goes_ahead():
         phi = embed_captions(encoder.to(device), part)
     grid_phi = encode(encoder, [clean_caption(c, keep_case=True) for c in grid_captions(data)])

@@ -155,7 +155,7 @@ def left_out(job: Release, data: CaptionedImages) -> dict[str, str]:
     """What the data is too small for, a sentence each, empty where it is not: known before anything is trained."""
     return {
         "verification": why_not_verified(data.unseen("test")),
-        "skip_thoughts": why_not_trained(*documents_of(data, job.skip_thoughts.split)),
+        "skip_thoughts": why_not_trained(*documents_of(data, job.skip_thoughts)),
         "second_stage": why_not_large(SCALE * job.gan.image_size, side_of_squares(job.data, job.root)),
     }
 
@@ -259,7 +259,7 @@ def skip_stage(job: Release) -> Figures | None:
         return {}
     encoder_run, run = job.run / "skip_thoughts", job.run / "compared-skip-thought"
     data, config = load_data(job.data, job.root, LOAD_SIZE), job.skip_thoughts
-    trainer = build_trainer(*documents_of(data, config.split), config, job.device)
+    trainer = build_trainer(*documents_of(data, config), config, job.device)
     if (encoder_run / "metrics.json").exists():
         check_skip_thoughts(trainer, data.name, encoder_run)
     else:

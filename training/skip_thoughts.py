@@ -33,6 +33,7 @@ from training.run.precision import PRECISION_HELP, PRECISION_KEYS, check_precisi
 from training.run.randomness import step_rng
 from training.run.ranges import POSITIVE, check_ranges
 from training.run.state import write_json
+from training.text.beginnings import with_beginnings
 from training.text.corpus import LOAD_SIZE, Corpus, count_words, read_corpus
 from training.text.embeddings import embed_captions
 from training.text.features import image_features
@@ -45,9 +46,11 @@ HELD_OUT_DOCUMENTS, HELD_OUT = 64, 1024  # images of test classes and triples of
 class SkipThoughtTrainConfig:
     """How skip-thoughts are trained; the sizes and the vocabulary are the paper's.
 
-    `words` is the size of the vocabulary, `longest` that of a sentence in tokens; an epoch sees every
-    sentence that has one before and one after it. The learning rate falls to zero over the last
-    `anneal` of the run.
+    `words` is the size of the vocabulary, `longest` that of a sentence in tokens; an epoch sees as many sentences as
+    have one before and one after them. The learning rate falls to zero over the last `anneal` of the run.
+    Captions stand in no order: beside one stand others of its image or, the share `of_class`, of its class, and
+    up to `beginnings` of an image's captions are sentences, too. `word_dropout` is the share of words that decoders
+    don't see before the next, so that they have to ask the vector (Bowman et al. 2016, arXiv 1511.06349).
     """
 
     split: str = "trainval"
@@ -62,6 +65,9 @@ class SkipThoughtTrainConfig:
     lr: float = 1e-3
     anneal: float = 0.0
     clip: float = 10.0
+    beginnings: int = 0
+    of_class: float = 0.0
+    word_dropout: float = 0.0
     precision: str = "auto"
     seed: int = 0
     reports: int = 10
@@ -69,7 +75,10 @@ class SkipThoughtTrainConfig:
     def __post_init__(self):
         check_precision(self.precision)
         SkipThoughtConfig(self.words, self.word_size, self.uni_size, self.bi_size)
-        check_ranges(self, words=(3, math.inf), lr=(POSITIVE, math.inf), anneal=(0, 1), clip=(POSITIVE, math.inf))
+        check_ranges(
+            self, words=(3, math.inf), lr=(POSITIVE, math.inf), anneal=(0, 1), clip=(POSITIVE, math.inf),
+            beginnings=(0, math.inf), of_class=(0, 1), word_dropout=(0, 1),
+        )  # fmt: skip
 
 
 PRESETS = {
@@ -95,15 +104,20 @@ class Decoders(nn.Module):
         self.recurrences = nn.ModuleList(nn.GRU(config.word_size, size, batch_first=True) for _ in range(2))
         self.output = nn.Linear(size, config.words)
 
-    def forward(self, vector: Tensor, table: nn.Embedding, neighbours: tuple[Tensor, Tensor]) -> Tensor:
-        """Mean cross-entropy a word of both neighbours (N, T), the end of each sentence included."""
+    def forward(
+        self, vector: Tensor, table: nn.Embedding, neighbours: tuple[Tensor, Tensor], read: tuple[Tensor, Tensor]
+    ) -> Tensor:
+        """Mean cross-entropy a word of both neighbours (N, T), the end of each sentence included.
+
+        `read` are the neighbours as the decoders see them.
+        """
         states, targets = [], []
-        for start, recurrence, words in zip(self.starts, self.recurrences, neighbours):
-            before = F.pad(words, (1, 0))  # the end of the last sentence begins the next
+        for start, recurrence, words, seen in zip(self.starts, self.recurrences, neighbours, read):
+            before = F.pad(seen, (1, 0))  # the end of the last sentence begins the next
             after = F.pad(words, (0, 1))
-            read = recurrence(table(before), start(vector).tanh()[None].contiguous())[0]
+            outputs = recurrence(table(before), start(vector).tanh()[None].contiguous())[0]
             known = F.pad(words > 0, (1, 0), value=True)
-            states.append(read[known])
+            states.append(outputs[known])
             targets.append(after[known])
         return F.cross_entropy(self.output(torch.cat(states)).float(), torch.cat(targets))
 
@@ -143,20 +157,30 @@ class SkipThoughtTrainer(Trainer):
         for group in self.optimizer.param_groups:
             group["lr"] = self.config.lr * (min(1, left / self.config.anneal) if self.config.anneal else 1)
         with self._autocast():
-            losses = self.losses(self.corpus.draw(self.batch_size, step_rng(self.config.seed, step)))
+            rng = step_rng(self.config.seed, step)
+            losses = self.losses(self.corpus.draw(self.batch_size, rng), rng)
         self.optimizer.zero_grad(set_to_none=True)
         sum(losses.values()).backward()
         nn.utils.clip_grad_norm_(self.parameters, self.config.clip)
         self.optimizer.step()
         return losses
 
-    def losses(self, triple: tuple[Tensor, Tensor, Tensor]) -> dict[str, Tensor]:
-        """Cross-entropy a word of uni-skip and of bi-skip for sentences (before, middle, after), each (N, T)."""
+    def losses(
+        self, triple: tuple[Tensor, Tensor, Tensor], rng: np.random.Generator | None = None
+    ) -> dict[str, Tensor]:
+        """Cross-entropy a word of uni-skip and of bi-skip for sentences (before, middle, after), each (N, T).
+
+        `rng` draws the words that decoders don't see; without it they see all.
+        """
+        hidden = self.config.word_dropout if rng else 0
+        unknown = self.encoder.vocabulary.places[UNKNOWN]
+        read = [hide(words, hidden, unknown, rng) if hidden else words for words in (triple[0], triple[2])]
+        read = [words.to(self.device) for words in read]
         before, middle, after = (words.to(self.device) for words in triple)
         tables = self.encoder.uni_words, self.encoder.bi_words
         vectors = self.encoder.encode(middle)
         return {
-            name: decoders(vector, table, (before, after))
+            name: decoders(vector, table, (before, after), read)
             for name, decoders, vector, table in zip(("uni", "bi"), self.decoders, vectors, tables)
         }
 
@@ -168,13 +192,20 @@ class SkipThoughtTrainer(Trainer):
         return {f"held_out_{name}": loss.item() for name, loss in losses.items()}
 
 
-def documents_of(data: CaptionedImages, split: str) -> tuple[list[list[str]], list[list[str]]]:
-    """Captions to train on, an image a document, and some of test classes to measure with."""
-    seen, unseen = (list(map(list, data.split(part).captions)) for part in (split, "test"))
-    return seen, unseen[:HELD_OUT_DOCUMENTS]
+def hide(words: Tensor, share: float, unknown: int, rng: np.random.Generator) -> Tensor:
+    """Places of words (N, T), the given share of which reads as the unknown word."""
+    return words.where((words == 0) | torch.from_numpy(rng.random(words.shape) >= share), unknown)
 
 
-def why_not_trained(documents: list[list[str]], held_out: list[list[str]]) -> str:
+def documents_of(
+    data: CaptionedImages, config: SkipThoughtTrainConfig
+) -> tuple[list[list[str]], list[list[str]], list[int]]:
+    """Captions to train on, an image a document, some of test classes to measure with, and the former's classes."""
+    seen, unseen = with_beginnings(data.split(config.split), config.beginnings), data.split("test")
+    return list(map(list, seen.captions)), list(map(list, unseen.captions[:HELD_OUT_DOCUMENTS])), seen.labels.tolist()
+
+
+def why_not_trained(documents: list[list[str]], held_out: list[list[str]], classes: list[int]) -> str:
     """Why skip-thoughts can't be learnt from these captions, in a sentence; empty where they can."""
     for part, name in ((documents, "training"), (held_out, "test")):
         if max(map(len, part), default=0) < 3:
@@ -183,13 +214,14 @@ def why_not_trained(documents: list[list[str]], held_out: list[list[str]]) -> st
 
 
 def build_trainer(
-    documents: list[list[str]], held_out: list[list[str]], config: SkipThoughtTrainConfig, device: str
-) -> SkipThoughtTrainer:
-    """Everything a run needs, at step 0."""
+    documents: list[list[str]], held_out: list[list[str]], classes: list[int] | None, config: SkipThoughtTrainConfig,
+    device: str,
+) -> SkipThoughtTrainer:  # fmt: skip
+    """Everything a run needs, at step 0. Sentences of documents with `classes` stand in no order."""
     counts = count_words(tokenize(sentence) for document in documents for sentence in document)
     common = [word for word, _ in counts.most_common() if word not in (END, UNKNOWN)]
     vocabulary = Vocabulary([END, UNKNOWN, *common[: config.words - 2]])
-    corpus = Corpus.of(documents, vocabulary, config.longest)
+    corpus = Corpus.of(documents, vocabulary, config.longest, classes, config.of_class)
     measured = Corpus.of(held_out, vocabulary, config.longest) if held_out else None
     return SkipThoughtTrainer(corpus, measured, vocabulary, config, torch.device(device))
 
@@ -254,15 +286,16 @@ def main(arguments: list[str] | None = None) -> None:
     config = apply_fields(PRESETS[options.preset], options)
     check_run(options)
     if options.text:
-        data, documents, held_out, name = None, read_corpus(options.text), [], options.text.name
+        data, documents, held_out, classes, name = None, read_corpus(options.text), [], None, options.text.name
     else:
         data = load_data(options.data, options.root, LOAD_SIZE)
-        documents, held_out = documents_of(data, config.split)
+        documents, held_out, classes = documents_of(data, config)
         name = data.name
     features = None
     if data is not None and options.features and not options.dry_run:
         features = image_features(options.features, data, options.root, options.device)
-    trainer = build_trainer(documents[:64] if options.dry_run else documents, held_out, config, options.device)
+    few = slice(64 if options.dry_run else None)
+    trainer = build_trainer(documents[few], held_out, classes and classes[few], config, options.device)
     if options.dry_run:
         words = len(trainer.encoder.vocabulary)
         print(f"{config}\nComputes in {trainer.precision}.")

@@ -32,10 +32,8 @@ def build(name: str, data: CaptionedImages, snapshot: Path, device: str = "cpu")
         features = image_features("pixels", data, None)
         return text_encoder.TextEncoderTrainer(data, features, config, torch.device(device))
     if name == "skip-thoughts":
-        documents, held_out = skip_thoughts.documents_of(data, "trainval")
-        return skip_thoughts.build_trainer(
-            documents, held_out, replace(skip_thoughts.PRESETS["smoke"], precision="fp32"), device
-        )
+        config = replace(skip_thoughts.PRESETS["smoke"], precision="fp32")
+        return skip_thoughts.build_trainer(*skip_thoughts.documents_of(data, config), config, device)
     small = replace(few, images=few.images[:, 6:70, 6:70])
     command = {"style": style, "match": match}[name]
     return command.build_trainer(small, snapshot, replace(command.PRESETS["smoke"], precision="fp32"), device)

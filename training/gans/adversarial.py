@@ -70,8 +70,9 @@ class GanTrainer(Trainer):
         self.G = build_generator(self.sizes).to(device, memory_format=torch.channels_last)
         self.D = build_discriminator(self.sizes).to(device, memory_format=torch.channels_last)
         if config.augmented:
-            self._prepare_augmented(phi)
+            self._prepare_augmented(phi, whiten)
         share_batch_norm(self.G, self.D.trunk, self.D.joint)  # D.embed sees the text of all rows
+        whiten = Whitening(phi.shape[1]) if config.augmented else None
         self.ema = AveragedModel(self.G, use_buffers=False)
         self._averaged: tuple[int, nn.Module | None] = (-1, None)
         betas = (config.beta1, 0.999)
@@ -88,18 +89,18 @@ class GanTrainer(Trainer):
             self.S_optimizer = torch.optim.Adam(self.S.parameters(), lr=STYLE_LR, fused=True)
             self.parts |= {"S": self.S, "S_optimizer": self.S_optimizer}
         if config.judge:
-            self.J = Judge(load_maps(config.judge, device), phi.shape[1], config.judge_size)
+            self.J = Judge(load_maps(config.judge, device), phi.shape[1], config.judge_size, whiten)
             self.J.to(device, memory_format=torch.channels_last)
             self.J_optimizer = torch.optim.Adam(self.J.parameters(), lr=config.lr, betas=JUDGE_BETAS, fused=True)
             self.parts |= {"J": self.J, "J_optimizer": self.J_optimizer}
 
-    def _prepare_augmented(self, phi: Tensor) -> None:
+    def _prepare_augmented(self, phi: Tensor, whiten: Whitening) -> None:
         """What the skip-thought system's networks take from the data and the settings."""
         modules = [*self.G.modules(), *self.D.modules()]
-        whitenings = [module for module in modules if isinstance(module, Whitening)]
-        whitenings[0].fit(phi.to(self.device))
-        for other in whitenings[1:]:
-            other.load_state_dict(whitenings[0].state_dict())
+        whiten.to(self.device).fit(phi.to(self.device))
+        for module in modules:
+            if isinstance(module, Whitening):
+                module.load_state_dict(whiten.state_dict())
         self.dropout = torch.Generator(self.device)
         for module in modules:
             if isinstance(module, Dropout):
@@ -123,7 +124,8 @@ class GanTrainer(Trainer):
         if config.readable:  # drawn as the pictures lie, channels last
             speckle = step_noise((count, size, size, 3), seed, step, SPECKLE, device)[own].permute(0, 3, 1, 2)
         if config.augment:
-            for stream, hole in (SEEN | SEEN_BY_JUDGE if config.judge else SEEN).items():
+            streams = {} if config.augmented else SEEN  # which mislead a D without batch norm
+            for stream, hole in (streams | SEEN_BY_JUDGE if config.judge else streams).items():
                 generator = step_generator(seed, step, stream, device)
                 rows = count if stream in (FAKE_FOR_G, JUDGE_FOR_G) else self.batch_size
                 places[stream] = draw_places(rows, size, generator, self.share, hole)

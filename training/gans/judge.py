@@ -25,10 +25,10 @@ class Judge(nn.Module):
 
     `maps` is the frozen network: from images of `size` pixels to a list of maps, the finest first. It
     belongs to no state; what is mixed at random does. The steps are apart so that a picture is looked at once
-    for right and wrong text.
+    for right and wrong text. Text may pass `first` through a module of its own, to as many numbers as its `size` tells.
     """
 
-    def __init__(self, maps: nn.Module, text_size: int, size: int):
+    def __init__(self, maps: nn.Module, text_size: int, size: int, first: nn.Module | None = None):
         super().__init__()
         self._maps = [maps.eval().requires_grad_(False)]  # in a list: neither trained, saved nor counted
         self.size = size
@@ -38,7 +38,8 @@ class Judge(nn.Module):
         self.heads = nn.ModuleList(_head(shape[2]) for shape in shapes)
         self.alone = nn.ModuleList(spectral_norm(nn.Conv2d(WIDTH, 1, 1)) for _ in shapes)
         self.beside = nn.ModuleList(spectral_norm(nn.Conv2d(WIDTH, WIDTH, 1)) for _ in shapes)
-        self.embed = nn.Linear(text_size, WIDTH * len(shapes))
+        embed = nn.Linear(first.size if first else text_size, WIDTH * len(shapes))
+        self.embed = nn.Sequential(first, embed) if first else embed
 
     def look(self, images: Tensor) -> list[Tensor]:
         """What the frozen network sees: mixed maps, which carry gradients to images that ask for them."""

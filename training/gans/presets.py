@@ -16,13 +16,15 @@ class GanConfig:
     The learning rate halves every `halve_lr_epochs`; an epoch is as many images as the split has.
     `ema_images` is the half-life of the averaged weights, in images; over the last `anneal` of the run
     the learning rate falls to zero. GAN-INT adds `interpolated_share` of a batch (in quarters) of interpolated text.
+    For the share `plain` of the run D sees no mismatched and G no interpolated text, whatever the variant: what
+    compared variants have in common. Up to `beginnings` of an image's captions are short captions of it, too.
     Without `joint_norm`, D can't tell pairs by what batch norm gives away of the other pairs.
     `diversity` weighs a term that keeps G from ignoring its noise, `readable` one that keeps the noise
     readable in the picture by a style encoder trained alongside, through noise of deviation `speckle`;
-    `augment` shifts and partly hides what D sees. `generator` is the paper's, "reed", or "residual", with noise and
-    text at every resolution. `judge` names the frozen network (`training.gans.pretrained`) of a second discriminator,
-    which sees pictures enlarged to `judge_size` and of which G minds `judge_weight` times the loss. The paper has
-    none of them.
+    `augment` shifts and partly hides what D sees; of the variant skip-thought, what the judge sees.
+    `generator` is the paper's, "reed", or "residual", with noise and text at every resolution. `judge` names the
+    frozen network (`training.gans.pretrained`) of a second discriminator, which sees pictures enlarged to
+    `judge_size` and of which G minds `judge_weight` times the loss. The paper has none of them.
     Of the variant skip-thought alone: `smooth` is how far D's labels lie from 0 and 1, `dropout` the share
     of D's features that a step leaves out, `kl` weighs how far the text's distribution may lie from a
     standard normal one.
@@ -35,6 +37,7 @@ class GanConfig:
     generator_channels: int = 128
     discriminator_channels: int = 64
     captions_per_image: int = 4
+    beginnings: int = 0
     batch_size: int = 64
     epochs: int = 600
     lr: float = 2e-4
@@ -70,7 +73,8 @@ class GanConfig:
             raise ValueError(f"--load-size is {self.load_size}, smaller than --image-size {self.image_size}.")
         check_ranges(
             self, batch_size=(4, math.inf), lr=(POSITIVE, math.inf), beta1=(0, 0.999), anneal=(0, 1),
-            interpolated_share=(0, 1), diversity=(0, math.inf), diversity_cells=(1, self.image_size),
+            interpolated_share=(0, 1), plain=(0, 1),
+            beginnings=(0, math.inf), diversity=(0, math.inf), diversity_cells=(1, self.image_size),
             readable=(0, math.inf), speckle=(0, math.inf), smooth=(0, 0.5), dropout=(0, 0.99), kl=(0, math.inf),
             judge_weight=(0, math.inf), judge_size=(32, 512),
         )  # fmt: skip

@@ -19,16 +19,36 @@ LOAD_SIZE = 76  # of pictures, which a data set brings along
 
 @dataclass(frozen=True)
 class Corpus:
-    """M sentences as places of words (M, T), and the rows that have a sentence before and one after them."""
+    """M sentences as places of words (M, T), and the rows that have a sentence before and one after them.
+
+    Of sentences in no order, `own` and `group` (M, 2) tell the first row and the end of those that may stand beside
+    each: of its document, and of its group of documents, from which the share `of_group` of them is drawn.
+    """
 
     words: Tensor
     middles: np.ndarray
+    own: np.ndarray | None = None
+    group: np.ndarray | None = None
+    of_group: float = 0.0
 
     @classmethod
-    def of(cls, documents: Sequence[Sequence[str]], vocabulary: Vocabulary, longest: int) -> "Corpus":
-        """ValueError if no document has three sentences."""
+    def of(
+        cls, documents: Sequence[Sequence[str]], vocabulary: Vocabulary, longest: int,
+        groups: Sequence[int] | None = None, of_group: float = 0.0,
+    ) -> "Corpus":  # fmt: skip
+        """Documents of sentences in order or, where `groups` tells the group of each, in none.
+
+        ValueError if no document has three sentences.
+        """
+        own = group = None
+        if groups is not None:
+            order = np.argsort(groups, kind="stable")
+            documents, groups = [documents[k] for k in order], np.asarray(groups)[order]
         ends = np.cumsum([len(document) for document in documents])
         inner = [np.arange(end - len(document) + 1, end - 1) for document, end in zip(documents, ends)]
+        if groups is not None:
+            inner = [np.arange(end - len(document), end) for document, end in zip(documents, ends) if len(document) > 2]
+            own, group = bounds(np.arange(len(documents)), documents), bounds(groups, documents)
         middles = np.concatenate(inner) if inner else np.array([], int)
         if not len(middles):
             raise ValueError(
@@ -36,13 +56,29 @@ class Corpus:
                 "line between documents, or give images with three captions."
             )
         words = vocabulary.read([sentence for document in documents for sentence in document], longest)
-        return cls(words.to(torch.int32), middles)
+        return cls(words.to(torch.int32), middles, own, group, of_group)
 
     def draw(self, size: int, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
         """Sentences before, in the middle and after, each (size, T) as long as the longest there."""
         rows = rng.choice(self.middles, size)
-        parts = [self.words[torch.from_numpy(rows + k)].long() for k in (-1, 0, 1)]
+        before, after = (rows - 1, rows + 1) if self.own is None else (self.beside(rows, rng) for _ in range(2))
+        parts = [self.words[torch.from_numpy(k)].long() for k in (before, rows, after)]
         return tuple(part[:, : int((part > 0).sum(1).max())] for part in parts)
+
+    def beside(self, rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """For each row another one that may stand beside it."""
+        wide = rng.random(len(rows)) < self.of_group
+        first, end = np.where(wide[:, None], self.group[rows], self.own[rows]).T
+        drawn = rng.integers(first, end - 1)
+        return drawn + (drawn >= rows)
+
+
+def bounds(numbers: np.ndarray, documents: Sequence[Sequence[str]]) -> np.ndarray:
+    """For each sentence (M, 2) the first row and the end of those whose document has the same one of ascending
+    `numbers`."""
+    counts = [len(document) for document in documents]
+    each = np.repeat(numbers, counts)
+    return np.stack([np.searchsorted(each, each, side) for side in ("left", "right")], axis=1)
 
 
 def read_corpus(file: Path) -> list[list[str]]:
