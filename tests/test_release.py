@@ -18,13 +18,15 @@ from t2i.snapshot import SECOND_STAGE
 from training import release
 from training.data import load_data, side_of_squares
 from training.evaluate import Plan
+from training.gan import train_gan
 from training.gans.presets import PRESETS
 from training.hub.card import CARD, EVALUATION, LARGE_SAMPLES, SPECTRUM, write_card
 from training.hub.companions import style_section
 from training.match import PRESETS as MATCH
 from training.measure.large import resized
 from training.run import parts as parts_of_files
-from training.run.state import state_files
+from training.run.export import install
+from training.run.state import newest_state, state_files
 from training.second_stage import why_not_large
 from training.style import PRESETS as STYLE
 from training.text_encoder import PRESETS as TEXT
@@ -61,6 +63,25 @@ def test_an_unfinished_gan_leaves_the_snapshot_so_far(arguments, synthetic, tmp_
     synthesizer = Synthesizer.from_pretrained(tmp_path / "gan" / "snapshot")
     assert synthesizer.config.training["images_seen"] == job.gan.batch_size
     assert synthesizer.generate("a red flower", 1)[0].size == (64, 64)
+
+
+def test_compared_variants_go_on_from_one_start_as_if_each_were_a_run_of_its_own(
+    arguments, synthetic, tmp_path, monkeypatch
+):
+    few = synthetic.thin(128)
+    monkeypatch.setattr(release, "load_data", lambda *_: few)
+    encoder = CharCnnRnn(TextEncoderConfig(first_channels=16, channels=16)).eval()
+    job = release.parse(arguments)[0]
+    compared = replace(job.compared, variant="cls", epochs=2, plain=0.5, anneal=0.25, precision="fp32")
+    job = replace(job, deadline=None, compared=compared)
+    assert release.train_common_start(job, encoder, tmp_path / "start")
+    start = newest_state(tmp_path / "start")
+    install(start, tmp_path / "cls")
+    ends = [train_gan(few, encoder, compared, tmp_path / name) for name in ("cls", "alone")]
+    assert int(start.stem.split("-")[1]) < ends[0].images_seen == ends[1].images_seen
+    ours, theirs = (end.ema.module.state_dict() for end in ends)
+    assert all(torch.equal(ours[key], theirs[key]) for key in ours)
+    assert "history" not in json.loads((tmp_path / "cls" / "config.json").read_text())
 
 
 def test_finished_stages_of_other_data_are_refused(arguments, synthetic, monkeypatch):

@@ -46,7 +46,7 @@ def few(synthetic):
         dataclasses.replace(SMOKE, diversity=0.25, augment=True, precision="bf16"),
         dataclasses.replace(SMOKE, variant="cls", diversity=0.25),
         dataclasses.replace(SMOKE, readable=1.0),
-        dataclasses.replace(SMOKE, joint_norm=False, anneal=0.9, interpolated_share=0.25),
+        dataclasses.replace(SMOKE, joint_norm=False, anneal=0.9, interpolated_share=0.25, plain=0.5),
     ],
     ids=lambda c: f"{c.variant}-{c.precision}-{c.diversity}-{c.readable}-{c.anneal}",
 )
@@ -80,6 +80,21 @@ def test_variants_are_two_switches(few, encoder):
         if len(phi) > 16:
             torch.testing.assert_close(phi[16:], (batch.phi[:8] + batch.phi[batch.partner[:8]]) / 2)
     assert rows == {"gan": 16, "cls": 16, "int": 24, "int-cls": 24, "skip-thought": 16}
+
+
+def test_variants_are_one_run_until_their_plain_part_is_over(few, encoder):
+    """D's and G's own text come after half of the run; until then noise and text are those of the plain GAN, too."""
+    weights = {}
+    for variant in ("gan", "int-cls"):
+        config = dataclasses.replace(SMOKE, variant=variant, epochs=2, plain=0.5)
+        trainer = gan.build_trainer(few, encoder, config, "cpu")
+        steps = -(-trainer.epoch // trainer.batch_size)
+        seen = [len(trainer._text_for_G(trainer.draw(step).batch)[0]) for step in (0, steps - 1, steps)]
+        assert seen == [16, 16, 24 if variant == "int-cls" else 16]
+        for step in range(steps + 1):
+            weights[variant, step] = trainer.step(step)["D_loss"].item()
+    for step in range(steps + 1):
+        assert (weights["gan", step] == weights["int-cls", step]) == (step < steps)
 
 
 def test_pairs_of_the_diversity_term_share_their_text(few, encoder):

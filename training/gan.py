@@ -137,7 +137,7 @@ def train_gan(
     made_of |= data.contents() | asdict(config) | trainer.precision.record()
     below, tick = trainer.total_images + trainer.batch_size, config.tick_epochs * trainer.epoch
     defaults = asdict(GanConfig()) | trainer.precision.before()
-    with claimed(out, made_of, FREE, defaults, below, annealed_from) if is_first() else nullcontext():
+    with claimed(out, made_of, FREE, defaults, below, same_until) if is_first() else nullcontext():
         if is_first():
             write_text(out / "captions.txt", "".join(caption + "\n" for caption in grid_captions(data)))
             save_grid(to_images(trainer.source.draw(FAR_STEP).images), out / "reals.png")
@@ -145,9 +145,10 @@ def train_gan(
     return trainer
 
 
-def annealed_from(run: dict[str, Any]) -> float:
-    """The image from which the learning rate of a run, by its config.json, falls to zero."""
-    return (1 - run["anneal"]) * run["epochs"] * run["images"]
+def same_until(run: dict[str, Any]) -> float:
+    """The image up to which a run, by its config.json, is the same at any length: until its plain part is over or
+    the learning rate falls."""
+    return min(1 - run["anneal"], run["plain"] or 1) * run["epochs"] * run["images"]
 
 
 def describe_gan(trainer: GanTrainer, encoder: TextEncoder, data: CaptionedImages, run: Path) -> SnapshotConfig:

@@ -53,7 +53,7 @@ from training.run.disk import check_folder
 from training.run.export import install
 from training.run.parts import pack_states, unpack_states
 from training.run.precision import PRECISION_HELP
-from training.run.state import atomic, read_json, write_json, write_text
+from training.run.state import atomic, newest_state, read_json, write_json, write_text
 from training.second_stage import PRESETS as SECOND_STAGE_PRESETS
 from training.second_stage import SecondStageConfig, train_second_stage, why_not_large
 from training.skip_thoughts import PRESETS as SKIP_PRESETS
@@ -238,8 +238,13 @@ def compare_stage(job: Release) -> Figures | None:
     """Train and measure the four variants, put their generators into the snapshot."""
     figures, encoder = {}, load_trained_encoder(job.run / "text_encoder")
     pictures = load_data(job.data, job.root, job.compared.image_size)
+    start = job.run / "compared-start"
+    if job.compared.plain and not train_common_start(job, encoder, start):
+        return None
     for variant in REED:
         run, config = job.run / f"compared-{variant}", replace(job.compared, variant=variant)
+        if job.compared.plain and newest_state(run) is None:
+            install(newest_state(start), run)
         trainer = train_and_export(job, encoder, config, run)
         if not trainer.finished:
             return None
@@ -249,8 +254,21 @@ def compare_stage(job: Release) -> Figures | None:
         for name in (CONFIG, GENERATOR):
             install(run / "snapshot" / name, job.staged / VARIANTS_FOLDER / variant)
         synthesizer = Synthesizer.from_pretrained(run / "snapshot", device=job.device)
-        figures[variant] = style | {"images_seen": trainer.images_seen, **measured(job, synthesizer, pictures)}
+        seen = {"images_seen": trainer.images_seen, "plain": config.plain}
+        figures[variant] = style | seen | measured(job, synthesizer, pictures)
     return figures
+
+
+def train_common_start(job: Release, encoder: TextEncoder, run: Path) -> bool:
+    """Train what the compared variants have in common, once; whether it is finished.
+
+    It is the same step by step as the plain part of each, so that each goes on from its state.
+    """
+    config = replace(
+        job.compared, variant="gan", epochs=job.compared.plain * job.compared.epochs, plain=0.0, anneal=0.0
+    )
+    data = load_data(job.data, job.root, config.load_size)
+    return train_gan(data, encoder, config, run, job.device, job.minutes_left()).finished
 
 
 def skip_stage(job: Release) -> Figures | None:

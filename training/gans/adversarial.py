@@ -1,6 +1,7 @@
 """One training step of the GANs: which pictures and texts D and G see, and what they learn from them."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -57,10 +58,12 @@ class GanTrainer(Trainer):
     def __init__(self, data: CaptionedImages, phi: Tensor, config: GanConfig, device: torch.device):
         """`data` is the training split, `phi` (M, D) the embeddings of all its captions."""
         self.config, self.device = config, device
+        self.plain = replace(config, variant="gan")
+        self.now = config  # whose switches this step goes by
         self.precision = choose_precision(config.precision, device)
         self.batch_size, self.share = config.batch_size, own_share(config.batch_size)
         self.epoch = len(data)
-        self.total_images = config.epochs * self.epoch
+        self.total_images = math.ceil(config.epochs * self.epoch)
         self.source = BatchSource(
             data, phi, config.batch_size, config.captions_per_image, config.image_size, config.seed, device
         )
@@ -69,10 +72,10 @@ class GanTrainer(Trainer):
         torch.manual_seed(config.seed)
         self.G = build_generator(self.sizes).to(device, memory_format=torch.channels_last)
         self.D = build_discriminator(self.sizes).to(device, memory_format=torch.channels_last)
+        whiten = Whitening(phi.shape[1]) if config.augmented else None
         if config.augmented:
             self._prepare_augmented(phi, whiten)
         share_batch_norm(self.G, self.D.trunk, self.D.joint)  # D.embed sees the text of all rows
-        whiten = Whitening(phi.shape[1]) if config.augmented else None
         self.ema = AveragedModel(self.G, use_buffers=False)
         self._averaged: tuple[int, nn.Module | None] = (-1, None)
         betas = (config.beta1, 0.999)
@@ -118,8 +121,9 @@ class GanTrainer(Trainer):
     def draw(self, step: int) -> Draws:
         """What this step learns from; of a shared batch, text is that of all rows, the rest that of the own."""
         seed, device, config = self.config.seed, self.device, self.config
+        self.now = self.plain if step * self.batch_size < config.plain * config.epochs * self.epoch else config
         batch, own = self.source.draw(step, self.share), self.share.rows
-        count, size, places, speckle = config.rows_for_G, config.image_size, {}, None
+        count, size, places, speckle = self.now.rows_for_G, config.image_size, {}, None
         z = step_noise((count, self.sizes.z_size), seed, step, NOISE, device)[own]
         if config.readable:  # drawn as the pictures lie, channels last
             speckle = step_noise((count, size, size, 3), seed, step, SPECKLE, device)[own].permute(0, 3, 1, 2)
@@ -145,7 +149,7 @@ class GanTrainer(Trainer):
         self.phase("D forward")
         pictures, drawn = self._seen(batch.images, draws, REAL), self._seen(fakes[:n].detach(), draws, FAKE)
         real, wrong, fake = self._judge_for_D(pictures, drawn, batch.phi, batch.partner)
-        D_loss = discriminator_loss(real, fake, wrong if self.config.mismatched_text else None, self.smooth)
+        D_loss = discriminator_loss(real, fake, wrong if self.now.mismatched_text else None, self.smooth)
         self.phase("D backward and update")
         self._update(self.D_optimizer, D_loss)
         losses = {"D_loss": D_loss}
@@ -209,8 +213,8 @@ class GanTrainer(Trainer):
         q, parts = n // 4, [phi]
         if self.config.diversity:
             parts.append(phi[:q])
-        if self.config.interpolated_text:
-            parts.append(((phi + phi[batch.partner]) / 2)[: self.config.interpolated_rows])
+        if self.now.interpolated_text:
+            parts.append(((phi + phi[batch.partner]) / 2)[: self.now.interpolated_rows])
         n, q = n // self.share.world, q // self.share.world
         return torch.cat(parts), (slice(0, q), slice(n, n + q))
 
@@ -240,7 +244,7 @@ class GanTrainer(Trainer):
         with self._autocast():
             alone, pooled = self.J.weigh(seen)
             code = self.J.read(batch.phi)
-        wrong = code[batch.partner[own]].float() if self.config.mismatched_text else None
+        wrong = code[batch.partner[own]].float() if self.now.mismatched_text else None
         return judge_loss(alone.float(), pooled.float(), code[own].float(), wrong)
 
     @staticmethod
