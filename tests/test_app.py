@@ -30,10 +30,11 @@ from support.app_server import BAD_CAPTIONS, CAPTION, ROOT, environment
 
 from app import build, main
 from t2i import Synthesizer
+from t2i.comparison import findings
 from t2i.images import parameters_text, save_png
 from t2i.networks.text import clean_caption, is_readable
 from t2i.page.endpoints import Endpoints
-from t2i.page.tabs.compare import measured
+from t2i.page.tabs.compare import told
 from t2i.page.tabs.generate import remember
 from t2i.photos import open_photo, part_of, to_square
 from t2i.serving.doors import is_open
@@ -302,11 +303,11 @@ def test_compare_tells_what_was_measured_of_a_variant(snapshot, tmp_path):
     figures = {"variants": {"cls": {"colour": colour, "evaluation": evaluation}}, "skip_thoughts": {"colour": colour}}
     file = tmp_path / "measured" / EVALUATION
     file.write_text(json.dumps(figures))
-    assert measured(synth.figures, "cls") == ["colour as named 88% (n 200)", "FID 41.3 (n 2,880)"]
-    assert measured(synth.figures, "skip-thought") == ["colour as named 88% (n 200)"]
+    assert told(synth.figures, "cls") == ["FID 41.3 (n 2,880)", "colour as named 88% (n 200)"]
+    assert told(synth.figures, "skip-thought") == ["colour as named 88% (n 200)"]
     for text in ("[1]", "{", '{"variants": 7}', '{"variants": {"gan": {"colour": {"drawn": "<b>", "captions": 1}}}}'):
         file.write_text(text)
-        assert measured(synth.figures, "gan") == []
+        assert told(synth.figures, "gan") == [] == findings(synth.figures)
 
 
 def test_the_model_sees_the_square_that_is_asked_for(client, synth):

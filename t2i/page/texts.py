@@ -71,6 +71,7 @@ COMPARE = """The paper's four ways to train, side by side: **the same sentence, 
 They differ only in what the judge D and the painter G learn from. These networks are smaller than those of the other
 tabs, and were trained for less long. The skip-thought GAN is another system, with a text encoder of its own. What was
 measured on classes never trained on stands under each."""
+CLAIMS = """**What the paper says of them, and what was measured here** on classes never trained on:"""
 NO_VARIANTS = """These weights come alone. Put the other variants beside them as `variants/gan`, `variants/cls`,
 `variants/int` and `variants/int-cls`, each with `config.json` and `generator.safetensors`, to compare them here."""
 

@@ -9,7 +9,7 @@ from t2i.config import SkipThoughtConfig, SnapshotConfig
 from t2i.networks.text import MAX_CHARACTERS
 from t2i.snapshot import EVALUATION
 from training.data.sources import SOURCES
-from training.hub.companions import match_section, second_stage_section, skip_section, style_section
+from training.hub.companions import compared_section, match_section, second_stage_section, skip_section, style_section
 from training.hub.markdown import items, section, wrap
 from training.hub.metadata import front_matter
 from training.measure.report import Row, figures_table, notes
@@ -71,6 +71,7 @@ def write_card(
         figures_section(facts),
         second_stage_section(facts),
         style_section(facts),
+        compared_section(facts),
         skip_section(facts),
         match_section(facts),
         limits_section(config, facts, data, sizes),

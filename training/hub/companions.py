@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from training.hub.markdown import section, wrap
+from t2i.comparison import findings, measured
+from t2i.config import TITLES
+from training.hub.markdown import items, section, wrap
 
 STYLE = "The style encoder S reads from a picture the noise that would draw it (section 4.4 of the paper)."
 BACKGROUND_NOTES = """Background: {photographs} photographs of test classes are grouped into {clusters} clusters by
@@ -17,9 +19,16 @@ The paper's loss alone did not do: for a generator trained without a further ter
 their noise readable by a style encoder trained beside them, through noise of deviation 0.1 on the picture. This S
 was then trained with G frozen on {images:,} pictures; half of what it saw were photographs in the coarse colours, or
 the background's colour, of drawn pictures. For style transfer its answer is brought to the length of G's noise.
+"""
+VARIANTS_STYLE = """
 
-The four variants of the paper in `variants/` were trained alike (preset `small`) for the page's comparison, each with a
-style encoder of its own, measured here but not stored."""
+The variants in `variants/` have a style encoder of their own each, measured here but not stored."""
+
+COMPARED = """`variants/` holds the paper's four ways to train, all else alike (preset `small` of `training.gan`): data,
+networks, noise and number of images ({images:,} each). {start}What differs is whether D sees mismatched text (CLS) and
+G interpolated text (INT). All are measured as the model above: n {n:,} for FID, {colour:,} for colour."""
+START = """Of these the first {0:.0%} are common to all: a GAN with neither, from which each goes on. """
+SAYS = "What the paper says of its variants (section 5.3, on flowers), and what was measured here:"
 
 SKIP_NOTES = """`variants/skip-thought` is another system: skip-thought vectors (Kiros et al. 2015, arXiv 1506.06726),
 here of a small encoder trained on the captions of the training images alone, and a generator with conditioning
@@ -52,10 +61,35 @@ def style_section(facts: dict[str, Any]) -> str:
     """What S recovers, here and for the variants, if that was measured."""
     if not facts.get("style"):
         return ""
-    table = style_table(facts["style"], facts.get("variants") or {})
-    style = facts["style"]
+    style, variants = facts["style"], facts.get("variants") or {}
+    variants = {name: figures for name, figures in variants.items() if "r2_held_out" in figures}
     background = BACKGROUND_NOTES.format(**style) if "photographs" in style else ""
-    return section("Style", STYLE, table, wrap(STYLE_NOTES.format(background=background, **style)))
+    notes = STYLE_NOTES.format(background=background, **style) + (VARIANTS_STYLE if variants else "")
+    return section("Style", STYLE, style_table(style, variants), wrap(notes))
+
+
+def compared_section(facts: dict[str, Any]) -> str:
+    """The variants' figures side by side, and what they say of the paper's claims."""
+    variants = facts.get("variants") or {}
+    figures = {variant: measured(facts, variant) for variant in variants}
+    if not variants or not all({"fid", "colour"} <= found.keys() for found in figures.values()):
+        return ""
+    spaces = [space["name"] for space in next(iter(variants.values()))["evaluation"]["spaces"]]
+    columns = {"fid": f"FID, {spaces[0]}", "colour": "colour named is colour drawn", "r_precision": "R-precision",
+               "diversity": "diversity, of photographs'"}  # fmt: skip
+    if len(spaces) > 1:
+        columns = {"fid": columns.pop("fid"), "second_fid": f"FID, {spaces[1]}", **columns}
+    forms = {"colour": "{:.1%}", "r_precision": "{:.1%}", "diversity": "{:.2f}"}
+    lines = [f"| variant | {' | '.join(columns.values())} |", "|---" * (len(columns) + 1) + "|"]
+    for variant, found in figures.items():
+        cells = (forms.get(k, "{:.1f}").format(found[k].value) if k in found else "–" for k in columns)
+        lines.append(f"| {TITLES[variant]} | {' | '.join(cells)} |")
+    first, own = next(iter(variants.values())), next(iter(figures.values()))
+    start = START.format(first["plain"]) if first.get("plain") else ""
+    notes = COMPARED.format(images=first["images_seen"], start=start, n=own["fid"].n, colour=own["colour"].n)
+    claims = findings(facts)
+    said = [SAYS, items(*claims)] if claims else []
+    return section("Compared", wrap(notes), "\n".join(lines), *said)
 
 
 def style_table(style: dict[str, Any], variants: dict[str, Any]) -> str:

@@ -1,10 +1,10 @@
 """The tab Compare."""
 
-from contextlib import suppress
 from functools import partial
 
 import gradio as gr
 
+from t2i.comparison import findings, measured
 from t2i.config import TITLES
 from t2i.page import texts
 from t2i.page.checks import WHOLE_SEED, checks, readable
@@ -15,18 +15,14 @@ from t2i.page.settings import FIRST_SEED
 from t2i.page.tabs.events import DRAWING
 
 
-def measured(figures: dict, variant: str) -> list[str]:
-    """What was measured of a variant, as far as the model's figures tell it: they may be anybody's."""
-    told = []
-    with suppress(KeyError, TypeError, IndexError, ValueError):
-        own = figures["skip_thoughts"] if variant == "skip-thought" else figures["variants"][variant]
-        told.append(f"colour as named {own['colour']['drawn']:.0%} (n {own['colour']['captions']:,})")
-        evaluation = own["evaluation"]
-        drawn = evaluation["spaces"][0]["drawn"]
-        told.append(f"FID {drawn['fid']:.1f} (n {drawn['n']:,})")
-        precision = evaluation["r_precision"]
-        told.append(f"R-precision {precision['any']['drawn']['rate']:.0%} (n {precision['n']:,})")
-    return told
+def told(figures: dict, variant: str) -> list[str]:
+    """What was measured of a variant, as far as the model's figures tell it."""
+    forms = {
+        "fid": "FID {f.value:.1f} (n {f.n:,})", "colour": "colour as named {f.value:.0%} (n {f.n:,})",
+        "r_precision": "R-precision {f.value:.0%} (n {f.n:,})",
+    }  # fmt: skip
+    found = measured(figures, variant)
+    return [form.format(f=found[name]) for name, form in forms.items() if name in found]
 
 
 def compare_tab(endpoints: Endpoints, later: Later) -> None:
@@ -47,9 +43,11 @@ def compare_tab(endpoints: Endpoints, later: Later) -> None:
             for variant in variants:
                 name = TITLES[variant]
                 with gr.Column(min_width=180):
-                    told = " · ".join(measured(figures, variant))
-                    gr.Markdown(f"## {name}\n{texts.LEARNT_FROM[variant]}\n\n{told}", elem_classes="variant")
+                    line = " · ".join(told(figures, variant))
+                    gr.Markdown(f"## {name}\n{texts.LEARNT_FROM[variant]}\n\n{line}", elem_classes="variant")
                     galleries[variant] = gallery(None, name, columns=2, elem_classes=["crisp", "compared"])
+        if lines := findings(figures):
+            gr.Markdown("\n".join([texts.CLAIMS, "", *(f"- {line}" for line in lines)]), elem_id="claims")
 
     for variant, shown in galleries.items():
         later(partial(endpoints.compare, variant, first_caption, FIRST_SEED), shown)
