@@ -12,7 +12,7 @@ from support.resuming import check_resumed_equals_straight
 
 from t2i import Synthesizer
 from t2i.config import SnapshotConfig
-from training import gan, match, release, style, text_encoder
+from training import gan, match, style, text_encoder
 from training.data import DATASETS, load_data
 from training.data.sources import SOURCES
 from training.evaluate import Plan, evaluate
@@ -21,6 +21,7 @@ from training.hub.card import encoder_rows, write_card
 from training.hub.companions import style_table
 from training.measure.metrics import caption_retrieval
 from training.measure.report import figures_table
+from training.release import __main__ as release
 from training.text.features import image_features
 
 CPU = torch.device("cpu")

@@ -22,7 +22,6 @@ from training import (
     expand,
     gan,
     match,
-    release,
     second_stage,
     skip_thoughts,
     style,
@@ -33,6 +32,7 @@ from training.data import load_data
 from training.data.__main__ import main as pack
 from training.data.cache import cached_array
 from training.options import check_device, run_script
+from training.release import __main__ as release
 from training.run import disk
 from training.run.disk import check_file, check_folder, reserve
 from training.run.state import atomic, load_state, remove_leftovers, save_state, state_files, write_json

@@ -18,7 +18,7 @@ from support.layouts import draw_coco, draw_cub, draw_oxford, draw_pairs
 
 from t2i import Synthesizer
 from t2i.config import REED, VARIANTS, SkipThoughtConfig
-from training import match, release, style
+from training import match, style
 from training.data import load_data
 from training.data.__main__ import main
 from training.data.packed import CAPTIONS, FEATURES, GZIP, HEADER
@@ -27,6 +27,7 @@ from training.data.sheets import make_sheet, read_sheet, sheet_rows
 from training.data.synthetic import draw_synthetic
 from training.gans.batches import BatchSource
 from training.hub.card import write_card
+from training.release import __main__ as release
 from training.text.features import default_features, features_name, image_features
 
 SQUARES = "squares-0000.avif"

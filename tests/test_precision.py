@@ -10,8 +10,9 @@ import torch
 
 from t2i.config import TextEncoderConfig
 from t2i.networks.text import CharCnnRnn
-from training import gan, match, release, skip_thoughts, style, text_encoder
+from training import gan, match, skip_thoughts, style, text_encoder
 from training.gans import presets
+from training.release import __main__ as release
 from training.run import precision
 from training.run.claim import claimed
 from training.run.precision import GAIN, bf16_gain, choose_precision, cpu_instructions

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from training import disentangle, match, release, skip_thoughts, style, text_encoder, timelapse
+from training import disentangle, match, skip_thoughts, style, text_encoder, timelapse
 from training.gans.presets import PRESETS
+from training.release import __main__ as release
 
 CONFIGS = {
     "gan": PRESETS["smoke"], "text": text_encoder.PRESETS["smoke"], "style": style.PRESETS["smoke"],

@@ -15,7 +15,6 @@ from t2i import Synthesizer
 from t2i.config import ModelConfig, SnapshotConfig, TextEncoderConfig
 from t2i.networks.text import CharCnnRnn
 from t2i.snapshot import SECOND_STAGE
-from training import release
 from training.data import load_data, side_of_squares
 from training.evaluate import Plan
 from training.gan import train_gan
@@ -24,6 +23,9 @@ from training.hub.card import CARD, EVALUATION, LARGE_SAMPLES, SPECTRUM, write_c
 from training.hub.companions import style_section
 from training.match import PRESETS as MATCH
 from training.measure.large import resized
+from training.release import __main__ as release
+from training.release import job as jobs
+from training.release import stages
 from training.run import parts as parts_of_files
 from training.run.export import install
 from training.run.state import newest_state, state_files
@@ -55,11 +57,11 @@ def test_out_of_time_states_lie_in_parts_and_the_same_command_goes_on(arguments,
 
 
 def test_an_unfinished_gan_leaves_the_snapshot_so_far(arguments, synthetic, tmp_path, monkeypatch):
-    monkeypatch.setattr(release, "load_data", lambda *_: synthetic.thin(128))
+    monkeypatch.setattr(stages, "load_data", lambda *_: synthetic.thin(128))
     torch.manual_seed(0)
     encoder = CharCnnRnn(TextEncoderConfig(first_channels=16, channels=16)).eval()
     job, _ = release.parse(arguments)
-    assert not release.train_and_export(job, encoder, job.gan, tmp_path / "gan").finished
+    assert not stages.train_and_export(job, encoder, job.gan, tmp_path / "gan").finished
     synthesizer = Synthesizer.from_pretrained(tmp_path / "gan" / "snapshot")
     assert synthesizer.config.training["images_seen"] == job.gan.batch_size
     assert synthesizer.generate("a red flower", 1)[0].size == (64, 64)
@@ -69,12 +71,12 @@ def test_compared_variants_go_on_from_one_start_as_if_each_were_a_run_of_its_own
     arguments, synthetic, tmp_path, monkeypatch
 ):
     few = synthetic.thin(128)
-    monkeypatch.setattr(release, "load_data", lambda *_: few)
+    monkeypatch.setattr(stages, "load_data", lambda *_: few)
     encoder = CharCnnRnn(TextEncoderConfig(first_channels=16, channels=16)).eval()
     job = release.parse(arguments)[0]
     compared = replace(job.compared, variant="cls", epochs=2, plain=0.5, anneal=0.25, precision="fp32")
     job = replace(job, deadline=None, compared=compared)
-    assert release.train_common_start(job, encoder, tmp_path / "start")
+    assert stages.train_common_start(job, encoder, tmp_path / "start")
     start = newest_state(tmp_path / "start")
     install(start, tmp_path / "cls")
     ends = [train_gan(few, encoder, compared, tmp_path / name) for name in ("cls", "alone")]
@@ -87,15 +89,15 @@ def test_compared_variants_go_on_from_one_start_as_if_each_were_a_run_of_its_own
 def test_finished_stages_of_other_data_are_refused(arguments, synthetic, monkeypatch):
     job, _ = release.parse(arguments)
     job, few = replace(job, missing={"skip_thoughts": ""}), synthetic.thin(128)
-    monkeypatch.setattr(release, "load_data", lambda *_: few)
-    stages = {"text_encoder": release.text_stage, "skip_thoughts": release.skip_stage}
-    for name, stage in stages.items():
+    monkeypatch.setattr(stages, "load_data", lambda *_: few)
+    all_stages = {"text_encoder": stages.text_stage, "skip_thoughts": stages.skip_stage}
+    for name, stage in all_stages.items():
         assert stage(job) is None  # out of time
         (job.run / name / "metrics.json").write_text("{}")
-    assert release.text_stage(job) == {}
+    assert stages.text_stage(job) == {}
     first, second, *rest = few.captions
     few = replace(few, captions=(second, first, *rest))
-    for name, stage in stages.items():
+    for name, stage in all_stages.items():
         with pytest.raises(ValueError, match=f"{name} holds a run with another"):
             stage(job)
 
@@ -124,13 +126,14 @@ def test_a_release_without_its_presets_judge_says_so_in_its_command(arguments, m
 
     monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", offline)
     job, _ = release.parse(["--preset=modern", *arguments[1:]])
-    settled = release.with_judges(job)
+    settled = jobs.with_judges(job)
     assert (settled.gan.judge, settled.second_stage.judge) == ("", "") and settled.command.endswith(" --judge ''")
-    assert capsys.readouterr().out.count("Trains without a judge") == 2
+    judged = (job.gan, job.compared, job.skip_gan, job.second_stage)
+    assert capsys.readouterr().out.count("Trains without a judge") == sum(bool(config.judge) for config in judged) == 3
     asked, _ = release.parse(["--preset=modern", *arguments[1:], "--judge="])
-    assert release.with_judges(asked) == asked and asked.command == settled.command
+    assert jobs.with_judges(asked) == asked and asked.command == settled.command
     kept, _ = release.parse(arguments)
-    assert release.with_judges(kept) == kept
+    assert jobs.with_judges(kept) == kept
 
 
 def test_the_gpu_has_presets_of_every_stage():
@@ -144,9 +147,9 @@ def test_what_data_is_too_small_for_is_known_and_told_before_training(arguments,
         Image.effect_noise((80, 80), 90).convert("RGB").save(tmp_path / f"{k}.png")
         (tmp_path / f"{k}.txt").write_text(f"a {'red' if k % 2 else 'blue'} rose\n")
     job, _ = release.parse(arguments)
-    assert not any(release.left_out(job, synthetic).values())
+    assert not any(jobs.left_out(job, synthetic).values())
     job = replace(job, data="folder", root=tmp_path)
-    told = release.left_out(job, load_data("folder", tmp_path, 64))
+    told = jobs.left_out(job, load_data("folder", tmp_path, 64))
     assert told["verification"].startswith("Backgrounds are not verified: 2 photographs")
     assert told["skip_thoughts"].startswith("Skip-thoughts are left out: no training image has three captions")
     release.main(["--preset=smoke", "--data=folder", f"--root={tmp_path}", "-o", str(tmp_path / "w"), "--dry-run"])
@@ -168,15 +171,15 @@ def test_a_second_stage_is_trained_for_the_snapshot_shown_and_measured(
 ):
     few = synthetic.thin(40)
     measure_fewer(monkeypatch)
-    monkeypatch.setattr(release, "load_data", lambda name, root, side: replace(few, images=resized(few.images, side)))
+    monkeypatch.setattr(stages, "load_data", lambda name, root, side: replace(few, images=resized(few.images, side)))
     job, _ = release.parse([*arguments, "--max-minutes=100"])
     job = replace(job, missing={"second_stage": "Too small."}, plan=Plan(features=("pixels",)))
     shutil.copytree(full_snapshot, job.staged)
-    assert release.second_stage(job) == {} and not (job.staged / SECOND_STAGE).exists()
+    assert stages.second_stage(job) == {} and not (job.staged / SECOND_STAGE).exists()
     job = replace(job, missing={"second_stage": ""})
-    figures = release.second_stage(job)
+    figures = stages.second_stage(job)
     assert figures["images"] == 16 and (job.staged / SECOND_STAGE).exists()
-    release.describe(job, {"gan": {"images_seen": 16, "epochs": 1}, "second_stage": figures})
+    stages.describe(job, {"gan": {"images_seen": 16, "epochs": 1}, "second_stage": figures})
     facts, card = json.loads((job.staged / EVALUATION).read_text()), (job.staged / CARD).read_text()
     assert facts["evaluation"]["large"]["resolution"] == 256 and "## Second stage" in card
     assert f"]({LARGE_SAMPLES})" in card and f"]({SPECTRUM})" in card and "| 256 |" in card

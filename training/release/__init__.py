@@ -1,0 +1,1 @@
+"""From data to bundled weights: `python -m training.release`."""
