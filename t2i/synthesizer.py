@@ -225,15 +225,24 @@ class Synthesizer:
         Shares are numbers of at least 0, and only how they compare counts. ValueError as in `generate`, and for shares
         that are not one a caption or are all 0.
         """
-        captions, shares, seed = list(captions), [float(share) for share in shares], checked_seed(seed)
-        if len(shares) != len(captions) or not all(0 <= share < inf for share in shares) or not sum(shares):
-            raise ValueError(f"The shares are {shares}; give {len(captions)} numbers of at least 0, not all 0.")
-        weights = torch.tensor(shares) / sum(shares)
-        phi = weights @ self.encode_text(captions)
-        image = self.generate_from(self.noise(seed)[None], phi[None], size)[0]
-        more = {"other_captions": " | ".join(captions[1:]), "shares": " ".join(f"{w:.4g}" for w in weights.tolist())}
-        image.info["parameters"] = parameters_text(captions[0], seed, image.size, self.name, **more)
-        return image
+        return self.mixes(captions, [shares], seed, size)[0]
+
+    def mixes(
+        self, captions: Sequence[str], shares: Sequence[Sequence[float]], seed: int = 0, size: int | None = None
+    ) -> list[Image.Image]:
+        """The pictures that `mix` draws of each row of `shares`, side by side."""
+        captions, seed, weights = list(captions), checked_seed(seed), []
+        for row in ([float(share) for share in row] for row in shares):
+            if len(row) != len(captions) or not all(0 <= share < inf for share in row) or not sum(row):
+                raise ValueError(f"The shares are {row}; give {len(captions)} numbers of at least 0, not all 0.")
+            weights.append(torch.tensor(row) / sum(row))
+        embedded = self.encode_text(captions)
+        phi = stack([row @ embedded for row in weights]) if weights else embedded[:0]
+        images = self.generate_from(self.noise(seed).expand(len(phi), -1), phi, size)
+        for image, row in zip(images, weights):
+            more = {"other_captions": " | ".join(captions[1:]), "shares": " ".join(f"{w:.4g}" for w in row.tolist())}
+            image.info["parameters"] = parameters_text(captions[0], seed, image.size, self.name, **more)
+        return images
 
     def interpolate(
         self,

@@ -211,6 +211,8 @@ def test_four_sentences_are_mixed_by_their_shares(tiny):
     phi = (torch.tensor([0.125, 0.25, 0, 0.625]) @ tiny.encode_text(captions))[None]
     assert pixels(mixed) == pixels(tiny.generate_from(tiny.noise(3)[None], phi)[0])
     assert pixels(tiny.mix(captions, [0, 7, 0, 0], 3)) == pixels(tiny.generate(B, 3)[0])
+    among = tiny.mixes(captions, [[0, 7, 0, 0], shares], 3)
+    assert pixels(among[1]) == pixels(mixed) and among[1].info == mixed.info and not tiny.mixes(captions, [])
     told = mixed.info["parameters"]
     assert told.startswith(f"{A}\nSeed: 3, ") and told.endswith('Shares: "0.125 0.25 0 0.625"') and B in told
     for wrong in ([1, 2, 3], [0, 0, 0, 0], [1, 1, 1, -1], [1, 1, 1, float("nan")], [1, 1, 1, float("inf")]):

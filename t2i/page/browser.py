@@ -123,7 +123,8 @@ WORDS = """<p class="sentence">${(() => { SAFE
         <ol class="cards">${w.others.map(o => card(w, o)).join("")}</ol>`).join("");
 })()}""".replace("SAFE", SAFE)
 BARS = """<ol class="bars">${(() => { SAFE
-    if (!value?.length) return "<li>This model comes without its judge.</li>";
+    if (!value) return "";
+    if (!value.length) return "<li>This model comes without its judge.</li>";
     return value.map((m, k) => `<li class="${k ? "" : "own"}" style="--weight: ${m.weight}">
         <span>${k ? "" : "<b>its own:</b> "}${safe(m.caption)}</span><span>${(100 * m.match).toFixed(1)}%</span>
         <span class="bar" aria-hidden="true"></span>

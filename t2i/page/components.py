@@ -70,7 +70,7 @@ def captions_box(value: str) -> gr.Textbox:
     return gr.Textbox(value, label="Captions, one a line", info=f"1 to {MAX_CAPTIONS}", lines=6, max_lines=8)
 
 
-def from_values(template: str, schema: dict, value: list[dict], **options) -> gr.HTML:
+def from_values(template: str, schema: dict, value: list[dict] | None, **options) -> gr.HTML:
     """HTML that the browser fills in from plain values, which the API gives as JSON of this schema.
 
     An instance with a schema of its own, as Gradio writes a .pyi beside every subclass of a component.

@@ -339,7 +339,7 @@ class Endpoints:
         """All of the square in one PNG, with the captions at its corners."""
         corners, seed, synth = (upper_left, upper_right, lower_left, lower_right), whole_number(seed), self.model(model)
         pixels, way = side(synth, size), steps_between(SQUARE)
-        images = [synth.mix(corners, corner_shares(across, down), seed, pixels) for down in way for across in way]
+        images = synth.mixes(corners, [corner_shares(across, down) for down in way for across in way], seed, pixels)
         grid = cornered_grid(images, corners, max(1, GRID_SIDE // pixels))
         others = " | ".join(corners[1:])
         grid.info["parameters"] = parameters_text(corners[0], seed, grid.size, synth.name, other_captions=others)

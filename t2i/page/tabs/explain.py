@@ -28,7 +28,7 @@ def explain_tab(endpoints: Endpoints, model: gr.Dropdown, later: Later) -> None:
         words = from_values(browser.WORDS, browser.WORD_SCHEMA, [], elem_id="words", label="Words")
         with gr.Column(visible=endpoints.synth.has_discriminator):
             gr.Markdown(texts.MATCHES, elem_classes="lead")
-            matches = from_values(browser.BARS, browser.MATCH_SCHEMA, [], elem_id="matches", label="Matches")
+            matches = from_values(browser.BARS, browser.MATCH_SCHEMA, None, elem_id="matches", label="Matches")
 
     if first:
         later(lambda: endpoints.explain(first, LONE_SEED), picture, words, matches)
