@@ -133,7 +133,7 @@ def trainers(few, snapshot, encoder):
             lambda c: text_encoder.TextEncoderTrainer(few, features, c, CPU), text, lambda t: t.model.head
         ),
         "skip_thoughts": (
-            lambda c: skip_thoughts.build_trainer(*documents, [], c, "cpu"), None, lambda t: t.decoders[0].output
+            lambda c: skip_thoughts.build_trainer(*documents, [], None, c, "cpu"), None, lambda t: t.decoders[0].output
         ),
     }  # fmt: skip
 
