@@ -183,7 +183,7 @@ PRESETS = {
     # half of a run is the same for all variants: what they have in common is learnt once
     "small": replace(
         MODERN, generator_channels=16, discriminator_channels=24, epochs=14, lr=4e-4, ema_images=8_000, anneal=0.3,
-        plain=0.5, judge_size=64,
+        plain=0.5,
     ),
     # Batches of four times the size with twice the rate, as Adam wants it (Malladi et al. 2022, arXiv 2205.10287);
     # half-life and ticks are the same in images and epochs at any batch size
