@@ -92,9 +92,9 @@ CLAIMS = (
 
 def findings(facts: dict[str, Any]) -> list[str]:
     """A line of Markdown for each of the CLAIMS, with the figures of all four variants; none where one lacks them."""
-    lines = []
+    lines, found = [], {variant: measured(facts, variant) for variant in REED}
     for claim in CLAIMS:
-        figures = {variant: measured(facts, variant).get(claim.figure) for variant in REED}
+        figures = {variant: found[variant].get(claim.figure) for variant in REED}
         if all(figures.values()):
             told = ", ".join(f"{TITLES[variant]} {claim.form.format(f.value)}" for variant, f in figures.items())
             n = min(figure.n for figure in figures.values())

@@ -172,11 +172,11 @@ class SkipThoughtTrainer(Trainer):
 
         `rng` draws the words that decoders don't see; without it they see all.
         """
-        hidden = self.config.word_dropout if rng else 0
-        unknown = self.encoder.vocabulary.places[UNKNOWN]
-        read = [hide(words, hidden, unknown, rng) if hidden else words for words in (triple[0], triple[2])]
-        read = [words.to(self.device) for words in read]
         before, middle, after = (words.to(self.device) for words in triple)
+        read, hidden = (before, after), self.config.word_dropout
+        if rng and hidden:
+            unknown = self.encoder.vocabulary.places[UNKNOWN]
+            read = tuple(hide(words, hidden, unknown, rng).to(self.device) for words in (triple[0], triple[2]))
         tables = self.encoder.uni_words, self.encoder.bi_words
         vectors = self.encoder.encode(middle)
         return {

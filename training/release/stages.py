@@ -124,12 +124,13 @@ def compare_stage(job: Release) -> Figures | None:
     """Train and measure the four variants, put their generators into the snapshot."""
     figures, encoder = {}, load_trained_encoder(job.run / "text_encoder")
     pictures = load_data(job.data, job.root, job.compared.image_size)
-    start = job.run / "compared-start"
-    if job.compared.plain and not train_common_start(job, encoder, start):
+    start, runs = job.run / "compared-start", {variant: job.run / f"compared-{variant}" for variant in REED}
+    fresh = [run for run in runs.values() if job.compared.plain and newest_state(run) is None]
+    if fresh and not train_common_start(job, encoder, start):
         return None
-    for variant in REED:
-        run, config = job.run / f"compared-{variant}", replace(job.compared, variant=variant)
-        if job.compared.plain and newest_state(run) is None:
+    for variant, run in runs.items():
+        config = replace(job.compared, variant=variant)
+        if run in fresh:
             install(newest_state(start), run)
         trainer = train_and_export(job, encoder, config, run)
         if not trainer.finished:

@@ -21,6 +21,8 @@ def beginnings(caption: str) -> list[str]:
 
 def with_beginnings(data: CaptionedImages, count: int) -> CaptionedImages:
     """The set, in which up to `count` beginnings of its captions stand beside those of each image."""
+    if not count:
+        return data
     captions = []
     for own, number in zip(data.captions, data.ids):
         known = dict.fromkeys(start for caption in own for start in beginnings(caption) if start not in own)
