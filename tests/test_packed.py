@@ -242,6 +242,7 @@ def test_one_command_goes_from_a_pack_alone_to_weights(flowers, tmp_path, monkey
     for presets, fewer in (
         (release.TEXT_PRESETS, {"epochs": 1, "batch_size": 8}),
         (release.STYLE_PRESETS, {"images": 32, "tick_images": 32}),
+        (release.PRESETS, {"plain": 0.5}),
     ):
         monkeypatch.setitem(presets, "smoke", dataclasses.replace(presets["smoke"], **fewer))
     for module in (style, match):
@@ -273,6 +274,9 @@ def test_one_command_goes_from_a_pack_alone_to_weights(flowers, tmp_path, monkey
     written = {file.name for file in Path("weights").iterdir()}
     assert {"config.json", "generator.safetensors", "text_encoder.safetensors", "samples.png"} <= written
     assert {path.name for path in tmp_path.iterdir()} == {"flowers.tar", "runs", "weights"}
+
+    starts = [json.loads(file.read_text()) for file in Path("runs").glob("*/compared-*/config.json")]
+    assert sorted(run["plain"] for run in starts if run.get("variant") in REED) == [0, 0.5, 0.5, 0.5, 0.5]
 
     # finished stages are not trained again, and the same weights come out
     release.main(command)
