@@ -85,7 +85,10 @@ TABS = (
     "test_browser_accessibility",
     "test_firefox",
 )
-VISITORS = (("test_browser", *TABS), ("test_app", "test_fuzz"))  # of one page each, which takes as long to start
+VISITORS = (  # of one page each, which takes as long to start
+    ("test_browser", *TABS),
+    ("test_api", "test_app", "test_doors", "test_fuzz"),
+)
 LONG = ("test_load", "test_browser_large", "test_distributed", "test_kill", "test_weights", "test_training")
 FIRST = (*VISITORS[0], *VISITORS[1], *LONG)
 
@@ -257,7 +260,7 @@ def tiny(snapshot) -> Synthesizer:
 
 
 @pytest.fixture(scope="session")
-def full_synthesizer(full_snapshot) -> Synthesizer:
+def synth(full_snapshot) -> Synthesizer:
     """The snapshot with all that may lie beside it, loaded."""
     return Synthesizer.from_pretrained(full_snapshot)
 

@@ -18,8 +18,8 @@ import pytest
 from conftest import ROOT
 from gradio_client import Client
 from PIL import Image
+from support.api import mcp_answers
 from support.app_server import CAPTION, environment, start
-from test_app import mcp_answers
 
 from t2i import Synthesizer
 
@@ -100,16 +100,16 @@ def upload(client: httpx.Client, size: int) -> httpx.Response:
     return client.post("/gradio_api/upload", files={"files": ("photo.png", os.urandom(size), "image/png")})
 
 
-def test_with_a_proxy_for_the_way_out_the_page_starts_and_draws(page, full_synthesizer: Synthesizer):
+def test_with_a_proxy_for_the_way_out_the_page_starts_and_draws(page, synth: Synthesizer):
     answer = httpx.get(f"{page}/text/{CAPTION}?seed=7", timeout=60)
     with Image.open(io.BytesIO(answer.content)) as image:
-        assert image.convert("RGB").tobytes() == full_synthesizer.generate(CAPTION, 7)[0].tobytes()
+        assert image.convert("RGB").tobytes() == synth.generate(CAPTION, 7)[0].tobytes()
 
 
-def test_a_picture_at_an_address_is_there_too(client, full_synthesizer):
+def test_a_picture_at_an_address_is_there_too(client, synth):
     answer = client.get(f"/text/{CAPTION}?seed=7")
     with Image.open(io.BytesIO(answer.content)) as image:
-        assert image.convert("RGB").tobytes() == full_synthesizer.generate(CAPTION, 7)[0].tobytes()
+        assert image.convert("RGB").tobytes() == synth.generate(CAPTION, 7)[0].tobytes()
 
 
 def test_the_page_names_its_files_below_the_sub_path(client, address):
@@ -147,12 +147,12 @@ def test_what_a_stream_tells_arrives_when_it_is_told(client):
         assert next(answer.iter_raw()).startswith(b"data: ALIVE")
 
 
-def test_programs_draw_there(address, full_synthesizer, tmp_path):
+def test_programs_draw_there(address, synth, tmp_path):
     client = Client(address, verbose=False, analytics_enabled=False, download_files=tmp_path)
     (drawn,) = client.predict(CAPTION, 7, 1, api_name="/generate")
     client.close()
     with Image.open(drawn["image"]) as image:
-        assert image.tobytes() == full_synthesizer.generate(CAPTION, 7)[0].tobytes()
+        assert image.tobytes() == synth.generate(CAPTION, 7)[0].tobytes()
 
 
 def test_mcp_tools_draw_there(address):

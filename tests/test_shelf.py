@@ -55,10 +55,10 @@ def run(hub, snapshot, tmp_path):
     return run
 
 
-def test_the_own_model_and_those_beside_it_are_at_hand(full_synthesizer):
-    shelf = Shelf(full_synthesizer)
-    assert shelf.find() is shelf.find(full_synthesizer.name) is full_synthesizer
-    for model in full_synthesizer.variants.values():
+def test_the_own_model_and_those_beside_it_are_at_hand(synth):
+    shelf = Shelf(synth)
+    assert shelf.find() is shelf.find(synth.name) is synth
+    for model in synth.variants.values():
         assert shelf.find(model.name) is model and shelf.offers(model.name)
     assert not shelf.offers("us/flowers") and not shelf.offers("them/any@main")
     with pytest.raises(ValueError, match=r"There is no model 'us/flowers' here; choose one of tiny@"):

@@ -62,10 +62,10 @@ def forked(function) -> object:
 
 
 @pytest.mark.parametrize("task", [pictures, styles, judgement])
-def test_a_forked_process_finds_what_its_parent_found(full_synthesizer, task):
-    expected = task(full_synthesizer)
-    there, further = (forked(partial(task, full_synthesizer)), forked(lambda: forked(partial(task, full_synthesizer))))
-    for found in (there, further, task(full_synthesizer)):
+def test_a_forked_process_finds_what_its_parent_found(synth, task):
+    expected = task(synth)
+    there, further = (forked(partial(task, synth)), forked(lambda: forked(partial(task, synth))))
+    for found in (there, further, task(synth)):
         assert found == expected
 
 
@@ -104,11 +104,11 @@ def test_as_many_calls_run_side_by_side_as_torch_has_threads_and_each_alone():
     assert torch.get_num_threads() == 2
 
 
-def test_pictures_are_the_same_however_many_are_drawn_side_by_side(full_synthesizer):
-    expected = pictures(full_synthesizer), styles(full_synthesizer), judgement(full_synthesizer)
+def test_pictures_are_the_same_however_many_are_drawn_side_by_side(synth):
+    expected = pictures(synth), styles(synth), judgement(synth)
     torch.set_num_threads(1)
     turns._executor.cache_clear()
-    assert (pictures(full_synthesizer), styles(full_synthesizer), judgement(full_synthesizer)) == expected
+    assert (pictures(synth), styles(synth), judgement(synth)) == expected
 
 
 def test_others_turns_come_between_many_rows():

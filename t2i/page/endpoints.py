@@ -9,18 +9,16 @@ import gradio as gr
 from gradio.data_classes import FileData
 from gradio.processing_utils import save_file_to_cache
 from gradio.utils import get_upload_folder
-from PIL import Image
 
 from t2i.animation import write_frames
-from t2i.images import Parameters, cornered_grid, labelled_grid, parameters_text, read_parameters
+from t2i.images import cornered_grid, labelled_grid, parameters_text
 from t2i.interpolation import corner_shares, steps_between
-from t2i.numbers import whole_in, whole_number
+from t2i.numbers import whole_number
 from t2i.page.checks import check_blend, check_square, first_refusal, lines
 from t2i.page.components import Pictures, playing, progress
 from t2i.page.files import PREVIEW, in_the_answer, keep, slug
-from t2i.page.links import asked_in, seed_in, share_in
 from t2i.page.messages import one_sentence, warn
-from t2i.page.settings import COMPARED, FIRST_COUNT, FIRST_SEED, FIRST_STRENGTH, FPS, GRID_SIDE, SQUARE
+from t2i.page.settings import COMPARED, FPS, GRID_SIDE, SQUARE
 from t2i.page.texts import EXAMPLES, SURPRISES, THINGS
 from t2i.photos import is_shown_by_browsers, part_of, to_square
 from t2i.serving.decoder import decode
@@ -396,60 +394,6 @@ class Endpoints:
         images = self.synth.variants[variant].generate(caption, seeds)
         return [(keep(image, f"{slug(caption)}-{variant}-seed-{s}"), f"seed {s}") for image, s in zip(images, seeds)]
 
-    @one_sentence()
-    def open_link(self, search: str) -> tuple:
-        """Caption, seed, where pictures near it lie, model, size if there is a choice, and pictures, as a link asks;
-        nothing changes where it asks for none.
-
-        A model that is no longer here is stood in for by the page's own.
-        """
-        asked = asked_in(str(search))
-        if not {"caption", "seed"} & asked.keys():
-            return gr.skip()
-        caption, seed = asked.get("caption", self.examples[0]), asked.get("seed", str(FIRST_SEED))
-        number, near, strength = seed_in(seed), None, gr.skip()
-        if asked.get("near"):
-            near, strength = seed_in(asked["near"]), share_in(asked.get("strength", str(FIRST_STRENGTH)))
-        model = asked.get("model") or self.synth.name
-        if self.shelf.offers(model):
-            model = self.choose(model)
-        else:
-            warn("The link's model is no longer here; this page's own drew these pictures.")
-            model = self.synth.name
-        size = whole_in(asked.get("size", ""))
-        size = size if size in self.synth.sizes else self.synth.sizes[-1]
-        pictures = self.draw(caption, number, FIRST_COUNT, near, strength, model, size)
-        return caption, number, False, near, strength, model, *[size] * bool(self.sizes), pictures
-
-    def reuse(self, pictures: Pictures, event: gr.SelectData) -> tuple:
-        """Caption, seed, model and size of the picture clicked, as its file tells them; the seed then stays."""
-        try:
-            with Image.open(clicked(pictures, event)) as image:
-                found = read_parameters(image)
-        except (FileNotFoundError, TypeError, IndexError, KeyError):
-            found = None
-        if found is None:
-            raise gr.Error("This picture is no longer kept here; draw it again.", print_exception=False)
-        return self.settings_of(found)
-
-    @one_sentence()
-    def restore(self, file: str) -> tuple:
-        """Caption, seed, model and size of a picture from here, as its text tells them; the seed then stays."""
-        found = read_parameters(decode(file))
-        if found is None:
-            raise ValueError("This picture does not tell its caption and seed; drop a PNG that was downloaded here.")
-        return self.settings_of(found)
-
-    def settings_of(self, found: Parameters) -> tuple:
-        """What draws a picture again, its size if there is a choice; where its model is not here, the choice stays as
-        it is, with a word."""
-        model = found.model if found.model in self.shelf.bundled else self.shelf.pulled(found.model)
-        if model is None:
-            warn(f"{found.model}, which drew this picture, is not here; the model chosen above draws another one.")
-        size = [found.size if found.size in self.synth.sizes else gr.skip()] * bool(self.sizes)
-        strength = gr.skip() if found.second_seed is None else found.noise_blend
-        return found.caption, found.seed, False, found.second_seed, strength, model or gr.skip(), *size
-
 
 def side(synth: Synthesizer, size: object) -> int:
     """Pixels of the largest pictures that a model paints up to what is asked for; of its smallest, if none is."""
@@ -459,10 +403,3 @@ def side(synth: Synthesizer, size: object) -> int:
 def walk_end(caption_a: str, caption_b: str, walk: str, to_seed: int) -> tuple[str, int | None]:
     """Last caption and last seed of a walk, None where the noise stays."""
     return caption_a if walk == "seeds" else caption_b, None if walk == "sentences" else to_seed
-
-
-def clicked(pictures: Pictures, event: gr.SelectData) -> str:
-    """File of the picture clicked: the one that was shown there, since others may have come before it."""
-    shown = event.value["image"]["path"] if isinstance(event.value, dict) else None
-    files = [file for file, _ in pictures]
-    return shown if shown in files else files[event.index]
