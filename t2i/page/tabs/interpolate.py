@@ -24,6 +24,8 @@ from t2i.page.settings import (
 )
 from t2i.page.tabs.events import AT_ONCE, DRAWING, IN_BROWSER, live, painter_checks
 
+END_CHECKS = readable, readable, one_of("walk", WALKS), WHOLE_SEED, WHOLE_SEED
+
 
 def interpolate_tab(endpoints: Endpoints, painter: list[gr.Component], repaint: list[Callable], later: Later) -> None:
     """Between two captions and two seeds: live, as a strip, as an animation."""
@@ -51,22 +53,12 @@ def interpolate_tab(endpoints: Endpoints, painter: list[gr.Component], repaint: 
             steps = gr.Slider(MIN_STEPS, MAX_STEPS, FIRST_STEPS, step=1, precision=0, label="Steps", scale=3)
             button = gr.Button("Draw the strip", variant="primary", elem_classes="draw", scale=2)
         strip = gallery(None, "Strip", columns=FIRST_STEPS, elem_id="strip")
-        with gr.Row():
-            with gr.Column(scale=4, min_width=280):
-                kind = gr.Radio([(f.upper() if f == "gif" else f, f) for f in FORMATS], value="mp4", label="Animation")
-                frames = gr.Slider(MIN_FRAMES, MAX_FRAMES, FIRST_FRAMES, step=1, precision=0, label="Frames, there")
-                with gr.Row():
-                    export = gr.Button("Make the animation", variant="primary", elem_classes="draw", min_width=140)
-                    cancel = gr.Button("Cancel", elem_classes="draw", min_width=100)
-                download = gr.DownloadButton("Download the animation", interactive=False)
-            with gr.Column(scale=3, min_width=280):
-                preview = gr.HTML(waiting("The animation walks there and back, and loops."), elem_id="walk")
+        ends = [caption_a, caption_b, walk, seed, to_seed]
+        animation(endpoints, painter, ends)
 
     later(lambda: endpoints.synth.blend(one, other, 0, LONE_SEED, size=endpoints.synth.sizes[-1]), picture)
     walked = (one, other, "sentences", LONE_SEED, SECOND_SEED, FIRST_STEPS)
     later(lambda: endpoints.interpolate(*walked, size=MAX_SIZE), strip)
-    ends = [caption_a, caption_b, walk, seed, to_seed]
-    end_checks = (readable, readable, one_of("walk", WALKS), WHOLE_SEED, WHOLE_SEED)
     between = [caption_a, caption_b, amount, seed, to_seed, noise_amount]
     live(endpoints.blend, "blend", between, [picture, refusal], painter, rest, repaint)
     reset.click(None, None, [amount, noise_amount], js=browser.RESET, **IN_BROWSER)
@@ -74,14 +66,28 @@ def interpolate_tab(endpoints: Endpoints, painter: list[gr.Component], repaint: 
     gr.on(
         [button.click, caption_a.submit, caption_b.submit], endpoints.interpolate,
         [*ends, steps, *painter], strip, **DRAWING, api_name="interpolate",
-        validator=checks(*end_checks, whole("number of steps", MIN_STEPS, MAX_STEPS), *painter_checks(endpoints)),
+        validator=checks(*END_CHECKS, whole("number of steps", MIN_STEPS, MAX_STEPS), *painter_checks(endpoints)),
     )  # fmt: skip
+
+
+def animation(endpoints: Endpoints, painter: list[gr.Component], ends: list[gr.Component]) -> None:
+    """The way between the `ends` as a film, which can be cancelled while it is made."""
+    with gr.Row():
+        with gr.Column(scale=4, min_width=280):
+            kind = gr.Radio([(f.upper() if f == "gif" else f, f) for f in FORMATS], value="mp4", label="Animation")
+            frames = gr.Slider(MIN_FRAMES, MAX_FRAMES, FIRST_FRAMES, step=1, precision=0, label="Frames, there")
+            with gr.Row():
+                export = gr.Button("Make the animation", variant="primary", elem_classes="draw", min_width=140)
+                cancel = gr.Button("Cancel", elem_classes="draw", min_width=100)
+            download = gr.DownloadButton("Download the animation", interactive=False)
+        with gr.Column(scale=3, min_width=280):
+            preview = gr.HTML(waiting("The animation walks there and back, and loops."), elem_id="walk")
     exporting = export.click(
         endpoints.export, [*ends, frames, kind, *painter], [preview, download], preprocess=False,
         show_progress="hidden",
         show_progress_on=export,  # which has no place for the "Error" that gradio takes some cancelled events for
         validator=checks(
-            *end_checks, whole("number of frames", MIN_FRAMES, MAX_FRAMES), one_of("format", FORMATS),
+            *END_CHECKS, whole("number of frames", MIN_FRAMES, MAX_FRAMES), one_of("format", FORMATS),
             *painter_checks(endpoints),
         ),
         api_visibility="private", concurrency_id="export", concurrency_limit=2,

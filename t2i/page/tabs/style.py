@@ -30,24 +30,7 @@ def style_tab(endpoints: Endpoints, painter: list[gr.Component], later: Later) -
         captions = "\n".join(endpoints.examples[: MAX_CAPTIONS - 2])
         with gr.Row():
             with gr.Column(scale=2, min_width=280):
-                middle = [0.5, 0.5, 1]
-                with gr.Column(min_width=0, elem_classes="framing"):
-                    photo = gr.Image(
-                        photos[0] if photos else None, format="png", type="filepath", sources=["upload", "clipboard"],
-                        label="Photograph", height=PHOTO_HEIGHT, buttons=[], elem_id="photo",
-                        alt_text="The photograph whose style is taken",
-                    )  # fmt: skip
-                    frame = gr.HTML(
-                        [ratio_of(photos[0]) if photos else 0, *middle], html_template=browser.FRAME,
-                        js_on_load=browser.FRAMED, elem_id="frame",
-                    )  # fmt: skip
-                with gr.Accordion("Which square of it is read", open=False):
-                    place = [
-                        gr.Slider(0, 1, 0.5, step=0.01, label="From left to right"),
-                        gr.Slider(0, 1, 0.5, step=0.01, label="From top to bottom"),
-                        gr.Slider(LEAST_SHARE, 1, 1, step=0.01, label="Its side, of the shorter one"),
-                    ]
-                moved = gr.Number(visible="hidden")  # when the square was last moved
+                photo, frame, place, moved = photograph(photos[0] if photos else None)
                 gr.Markdown("Try one of these", elem_classes="heading", visible=bool(photos))
                 named = [(file, caption_of(file)) for file in photos]
                 samples = gallery(
@@ -62,7 +45,7 @@ def style_tab(endpoints: Endpoints, painter: list[gr.Component], later: Later) -
     if photos:
         later(lambda: endpoints.transfer_style({"path": photos[0]}, own, captions, size=MAX_SIZE), pictures)
 
-    values = {
+    paint = {
         "fn": endpoints.transfer_style, "outputs": pictures,
         "inputs": [photo, caption, others, *painter, *size, *place],
         "validator": checks(
@@ -70,18 +53,38 @@ def style_tab(endpoints: Endpoints, painter: list[gr.Component], later: Later) -
             *SQUARE,
         ), **DRAWING, **DECODING,
     }  # fmt: skip
-    gr.on([button.click, caption.submit], api_name="transfer_style", **values)
+    gr.on([button.click, caption.submit], api_name="transfer_style", **paint)
     readied = photo.upload(endpoints.presentable, photo, photo, preprocess=False, **DECODING, **QUIETLY).success
     chosen = samples.select(choose_photo, [samples, caption], [photo, caption], **AT_ONCE)
-    framing = {"fn": None, "inputs": photo, "outputs": [frame, *place], "js": browser.FRAMING, **IN_BROWSER}
-    photo.change(**framing)
     for event in (readied, chosen.then):
-        event(**framing).then(api_visibility="private", **values)
+        event(None, photo, [frame, *place], js=browser.FRAMING, **IN_BROWSER).then(api_visibility="private", **paint)
+    moved.change(api_visibility="private", **paint)
+
+
+def photograph(first: Path | None) -> tuple[gr.Image, gr.HTML, list[gr.Slider], gr.Number]:
+    """A photograph, the frame around the square of it that is read, where this lies, and when it was last moved."""
+    with gr.Column(min_width=0, elem_classes="framing"):
+        photo = gr.Image(
+            first, format="png", type="filepath", sources=["upload", "clipboard"], label="Photograph",
+            height=PHOTO_HEIGHT, buttons=[], elem_id="photo", alt_text="The photograph whose style is taken",
+        )  # fmt: skip
+        frame = gr.HTML(
+            [ratio_of(first) if first else 0, 0.5, 0.5, 1], html_template=browser.FRAME, js_on_load=browser.FRAMED,
+            elem_id="frame",
+        )  # fmt: skip
+    with gr.Accordion("Which square of it is read", open=False):
+        place = [
+            gr.Slider(0, 1, 0.5, step=0.01, label="From left to right"),
+            gr.Slider(0, 1, 0.5, step=0.01, label="From top to bottom"),
+            gr.Slider(LEAST_SHARE, 1, 1, step=0.01, label="Its side, of the shorter one"),
+        ]
+    moved = gr.Number(visible="hidden")
+    photo.change(None, photo, [frame, *place], js=browser.FRAMING, **IN_BROWSER)
     frame.input(None, frame, place, js="([ratio, ...place]) => place", **IN_BROWSER)
     changes = [slider.input for slider in place]
     gr.on([*changes, frame.input], None, None, moved, js=browser.AT_REST, trigger_mode="multiple", **IN_BROWSER)
     gr.on(changes, None, [frame, *place], frame, js=browser.PLACED, **IN_BROWSER)
-    moved.change(api_visibility="private", **values)
+    return photo, frame, place, moved
 
 
 def ratio_of(photo: Path) -> float:
