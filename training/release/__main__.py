@@ -62,6 +62,12 @@ def release(job: Release) -> bool:
 
 def parse(arguments: list[str] | None) -> tuple[Release, bool]:
     """The job and whether it is a dry run."""
+    options = command_line().parse_args(arguments)
+    job = job_of(options)
+    return in_precision(job, options.precision) if options.precision else job, options.dry_run
+
+
+def command_line() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.add_argument("--preset", choices=sorted(PRESETS.keys() & TEXT_PRESETS.keys()), default="paper")
     parser.add_argument("--data", choices=DATASETS, default="oxford102")
@@ -91,44 +97,65 @@ def parse(arguments: list[str] | None) -> tuple[Release, bool]:
     parser.add_argument(
         "--dry-run", action="store_true", help="print the plan, do one step of each stage, write nothing"
     )
-    options = parser.parse_args(arguments)
+    return parser
+
+
+def job_of(options: argparse.Namespace) -> Release:
+    """What a preset and the flags beside it ask for."""
+    smoke = options.preset == "smoke"
+    after = "smoke" if smoke else "default"
     text, gan = TEXT_PRESETS[options.preset], PRESETS[options.preset]
-    text = replace(text, features=default_features(text.features, options.data, options.root))
-    compared = PRESETS["smoke" if options.preset == "smoke" else "small"]
-    after = "smoke" if options.preset == "smoke" else "default"
-    style = STYLE_PRESETS.get(options.preset, STYLE_PRESETS[after])
-    match = MATCH_PRESETS.get(options.preset, MATCH_PRESETS[after])
-    second_stage = SECOND_STAGE_PRESETS.get(options.preset, SECOND_STAGE_PRESETS["cpu"])
-    skip_thoughts = SKIP_PRESETS["smoke" if options.preset == "smoke" else "captions"]
-    skip_gan = replace(compared, variant="skip-thought") if options.preset == "smoke" else PRESETS["skip-thought"]
-    command = f"python -m training.release --preset {options.preset} --data {options.data} --root DIR -o weights"
-    if options.features:
-        text = replace(text, features=options.features)
-        command += f" --features {Path(options.features).name}"
+    features = options.features or default_features(text.features, options.data, options.root)
     if options.variant:
         gan = replace(gan, variant=options.variant)
+    if options.epochs is not None:
+        gan = replace(gan, epochs=options.epochs)
+    compared = PRESETS["smoke" if smoke else "small"]
+    judged = {
+        "gan": gan,
+        "compared": compared,
+        "skip_gan": replace(compared, variant="skip-thought") if smoke else PRESETS["skip-thought"],
+        "second_stage": SECOND_STAGE_PRESETS.get(options.preset, SECOND_STAGE_PRESETS["cpu"]),
+    }
+    if options.judge is not None:
+        judged = {name: replace(config, judge=options.judge) for name, config in judged.items()}
+    # a file holds features of photographs only: for drawn pictures, the metric features serve where they fit
+    side = features if features in ("googlenet", "pixels") else None
+    return Release(
+        **judged,
+        text=replace(text, features=features),
+        style=STYLE_PRESETS.get(options.preset, STYLE_PRESETS[after]),
+        compared_style=STYLE_PRESETS[after],
+        skip_thoughts=SKIP_PRESETS["smoke" if smoke else "captions"],
+        match=MATCH_PRESETS.get(options.preset, MATCH_PRESETS[after]),
+        data=options.data,
+        root=options.root,
+        run=options.run or Path("runs") / f"release-{options.data}-{options.preset}",
+        out=options.out,
+        plan=Plan(features=tuple(options.metric_features), image_side=side),
+        device=options.device,
+        command=command_of(options),
+        judge=options.judge,
+        deadline=None if options.max_minutes is None else time.monotonic() + 60 * options.max_minutes,
+    )
+
+
+def command_of(options: argparse.Namespace) -> str:
+    """What the card gives to have these weights again, with names of files in place of where they lie."""
+    command = f"python -m training.release --preset {options.preset} --data {options.data} --root DIR -o weights"
+    if options.features:
+        command += f" --features {Path(options.features).name}"
+    if options.variant:
         command += f" --variant {options.variant}"
     if options.metric_features:
         command += f" --metric-features {' '.join(Path(source).name for source in options.metric_features)}"
     if options.epochs is not None:
-        gan = replace(gan, epochs=options.epochs)
         command += f" --epochs {options.epochs}"
     if options.judge is not None:
-        judged = (gan, compared, skip_gan, second_stage)
-        gan, compared, skip_gan, second_stage = (replace(config, judge=options.judge) for config in judged)
         command += f" --judge {Path(options.judge).name or repr('')}"
     if options.precision:
         command += f" --precision {options.precision}"
-    # a file holds features of photographs only: for drawn pictures, the metric features serve where they fit
-    side = text.features if text.features in ("googlenet", "pixels") else None
-    plan = Plan(features=tuple(options.metric_features), image_side=side)
-    run = options.run or Path("runs") / f"release-{options.data}-{options.preset}"
-    deadline = None if options.max_minutes is None else time.monotonic() + 60 * options.max_minutes
-    job = Release(
-        text, gan, compared, style, STYLE_PRESETS[after], skip_thoughts, skip_gan, match, second_stage,
-        options.data, options.root, run, options.out, plan, options.device, command, options.judge, deadline,
-    )  # fmt: skip
-    return in_precision(job, options.precision) if options.precision else job, options.dry_run
+    return command
 
 
 def in_precision(job: Release, precision: str) -> Release:
