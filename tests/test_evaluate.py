@@ -14,7 +14,7 @@ from t2i import Synthesizer
 from training.data import load_data
 from training.evaluate import Plan, evaluate, main, trained_split, why_not_embedded
 from training.measure.report import figures_table
-from training.measure.spaces import load_space
+from training.measure.spaces import FeatureSpace, load_space
 from training.text.features import image_features
 
 TRUNK = """
@@ -96,10 +96,15 @@ def test_the_table_has_every_figure_and_no_path_of_this_machine(measured, tmp_pa
     assert "--features pooled.py pixels --image-side pixels" in figures["command"]
 
 
-def test_the_same_command_gives_the_same_figures(tiny, trunk, measured):
-    data = load_data("synthetic", None, 64)
-    again = evaluate(tiny, data, Plan(features=(trunk, "pixels"), image_side="pixels"), model="snapshot")
-    assert json.loads(json.dumps(again)) | {"command": ""} == measured[0] | {"command": ""}
+def test_the_same_command_gives_the_same_figures_and_photographs_are_looked_at_once(tiny, trunk, measured, monkeypatch):
+    data, photographed, looked = load_data("synthetic", None, 64), {}, []
+    plan = Plan(features=(trunk, "pixels"), image_side="pixels")
+    extract = FeatureSpace.extract
+    monkeypatch.setattr(FeatureSpace, "extract", lambda *a: looked.append(len(a[1])) or extract(*a))
+    for _ in range(2):
+        again = evaluate(tiny, data, plan, model="snapshot", photographed=photographed)
+        assert json.loads(json.dumps(again)) | {"command": ""} == measured[0] | {"command": ""}
+    assert looked.count(34 * 12) == looked.count(96) == 2  # training and unseen photographs, in two spaces, once
 
 
 def test_r_precision_tells_why_it_is_missing(synthetic, trunk, snapshot, capsys):

@@ -28,6 +28,7 @@ from training.data.synthetic import draw_synthetic
 from training.gans.batches import BatchSource
 from training.hub.card import write_card
 from training.release import __main__ as release
+from training.release import stages
 from training.text.features import default_features, features_name, image_features
 
 SQUARES = "squares-0000.avif"
@@ -278,7 +279,11 @@ def test_one_command_goes_from_a_pack_alone_to_weights(flowers, tmp_path, monkey
     starts = [json.loads(file.read_text()) for file in Path("runs").glob("*/compared-*/config.json")]
     assert sorted(run["plain"] for run in starts if run.get("variant") in REED) == [0, 0.5, 0.5, 0.5, 0.5]
 
-    # finished stages are not trained again, and the same weights come out
+    # finished stages are neither trained nor measured again, and the same weights come out
+    looked, evaluate = [], stages.evaluate
+    monkeypatch.setattr(
+        stages, "evaluate", lambda model, *a, **k: looked.append(model.name) or evaluate(model, *a, **k)
+    )
     release.main(command)
-    assert "images_per_second" not in capsys.readouterr().out
+    assert "images_per_second" not in capsys.readouterr().out and looked == [model.name]
     assert Synthesizer.from_pretrained(Path("weights")).name == model.name

@@ -46,6 +46,7 @@ SEED_CAPTIONS, SEEDS = 100, 6
 DIVERSITY_CAPTIONS, DIVERSITY_SEEDS = 50, 8
 PAIRS = 16  # of the picture of nearest training photographs
 SPLITS = ("val", "test")
+Photographed = dict[tuple[str, str, int], Tensor]  # features of photographs by space, split and side
 
 
 @dataclass(frozen=True)
@@ -163,12 +164,14 @@ def why_not_embedded(side: FeatureSpace | None, data: CaptionedImages, text_size
 
 def evaluate(
     synthesizer: Synthesizer, data: CaptionedImages, plan: Plan, device: str = "cpu", model: str | None = None,
-    large: CaptionedImages | None = None,
+    large: CaptionedImages | None = None, photographed: Photographed | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """All figures, ready for JSON; those on features only where `plan` names some. `model` is for the command.
 
-    `large` is the same data at the side of the second stage's pictures: these are measured, too.
+    `large` is the same data at the side of the second stage's pictures: these are measured, too. Who measures several
+    models on the same data hands `photographed` on, so that photographs are looked at once.
     """
+    photographed = {} if photographed is None else photographed
     seen, unseen = trained_split(synthesizer, data, plan.split), data.unseen(plan.split)
     spaces = {source: load_space(source, device) for source in plan.features}
     source = plan.image_side or next(iter(spaces), None)
@@ -195,7 +198,11 @@ def evaluate(
     pictures = draw_pixels(synthesizer, phi, range(len(phi)))
     extracted = {}
     for key, space in spaces.items():
-        drawn, real, known = (space.extract(images) for images in (pictures, unseen.images, training))
+        for split, images in {plan.split: unseen.images, seen: training}.items():
+            if (key, split, config.image_size) not in photographed:
+                photographed[key, split, config.image_size] = space.extract(images)
+        drawn = space.extract(pictures)
+        real, known = (photographed[key, split, config.image_size] for split in (plan.split, seen))
         part, rows = measure_space(space, synthesizer, unseen, drawn, real, known)
         extracted[key] = drawn, real
         if plan.nearest and not figures["spaces"]:

@@ -9,7 +9,7 @@ import torch
 from t2i.networks.second_stage import SCALE
 from training.data import CaptionedImages, side_of_squares
 from training.disentangle import why_not_verified
-from training.evaluate import Plan
+from training.evaluate import Photographed, Plan
 from training.gans.presets import GanConfig
 from training.gans.pretrained import load_maps, with_judge_at_hand
 from training.match import MatchConfig
@@ -46,6 +46,7 @@ class Release:
     judge: str | None = None  # that was asked for
     deadline: float | None = None  # on time.monotonic's clock
     missing: dict[str, str] = field(default_factory=dict)  # what the data is too small for
+    photographed: Photographed = field(default_factory=dict)  # for all models that are measured
 
     @property
     def staged(self) -> Path:

@@ -43,6 +43,7 @@ from training.text.features import features_name, image_features
 from training.text_encoder import LOAD_SIZE, train_text_encoder
 from training.text_encoder import check_finished as check_text_encoder
 
+FIGURES = "figures.json"  # of a model that is there to be compared, in its run
 Figures = dict[str, Any]
 
 
@@ -142,7 +143,7 @@ def compare_stage(job: Release) -> Figures | None:
             install(run / "snapshot" / name, job.staged / VARIANTS_FOLDER / variant)
         synthesizer = Synthesizer.from_pretrained(run / "snapshot", device=job.device)
         seen = {"images_seen": trainer.images_seen, "plain": config.plain}
-        figures[variant] = style | seen | measured(job, synthesizer, pictures)
+        figures[variant] = style | seen | measured(job, synthesizer, pictures, run)
     return figures
 
 
@@ -182,13 +183,20 @@ def skip_stage(job: Release) -> Figures | None:
         install(run / "snapshot" / name, job.staged / VARIANTS_FOLDER / job.skip_gan.variant)
     synthesizer = Synthesizer.from_pretrained(run / "snapshot", device=job.device)
     pictures = load_data(job.data, job.root, job.skip_gan.image_size)
-    seen = {"images_seen": trainer.images_seen, **measured(job, synthesizer, pictures)}
+    seen = {"images_seen": trainer.images_seen, **measured(job, synthesizer, pictures, run)}
     return read_json(encoder_run / "metrics.json") | seen
 
 
-def measured(job: Release, synthesizer: Synthesizer, pictures: CaptionedImages) -> Figures:
-    """What is told of a model that is there to be compared: colour, and the rest as of the main one."""
-    evaluation = evaluate(synthesizer, pictures, job.plan, job.device)
+def measured(job: Release, synthesizer: Synthesizer, pictures: CaptionedImages, run: Path) -> Figures:
+    """What is told of a model that is there to be compared: colour, and the rest as of the main one.
+
+    It is kept in `run`, for when the same command goes on.
+    """
+    file, asked = run / FIGURES, (synthesizer.name, job.plan.command(pictures.given_as, None))
+    evaluation = read_json(file) if file.exists() else {}
+    if (evaluation.get("model"), evaluation.get("command")) != asked:
+        evaluation = evaluate(synthesizer, pictures, job.plan, job.device, photographed=job.photographed)
+        write_json(file, evaluation)
     return {"colour": evaluation["colour"], "evaluation": evaluation}
 
 
@@ -217,7 +225,7 @@ def describe(job: Release, made: dict[str, Figures]) -> None:
         **made,
         "left_out": [sentence for sentence in job.missing.values() if sentence],
         "command": job.command,
-        "evaluation": evaluate(synthesizer, data, job.plan, job.device, large=large),
+        "evaluation": evaluate(synthesizer, data, job.plan, job.device, large=large, photographed=job.photographed),
     }
     write_json(job.staged / EVALUATION, facts)
     with atomic(job.staged / SAMPLES) as temporary:
