@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import cached_property, lru_cache, partial
+from itertools import chain
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -203,19 +204,30 @@ class Synthesizer:
         `amount` of the way, 0 to 1, along the straight line between the embeddings; `noise_amount` along
         the arc between the noises. ValueError as in `generate`, and for amounts outside 0 to 1.
         """
-        for value in (amount, noise_amount):
+        return self._between(caption_a, caption_b, [(amount, noise_amount)], seed, to_seed, size)[0]
+
+    def _between(
+        self,
+        caption_a: str,
+        caption_b: str,
+        ways: Sequence[tuple[float, float]],
+        seed: int,
+        to_seed: int | None,
+        size: int | None,
+    ) -> list[Image.Image]:
+        """The pictures that `blend` draws of each amount and noise amount, side by side."""
+        for value in chain(*ways):
             check_amount(value)
         seed, to_seed = checked_seed(seed), None if to_seed is None else checked_seed(to_seed)
-        z = self.noise(seed)
-        if to_seed is not None:
-            z = slerp(z, self.noise(to_seed), noise_amount)
-        phi = lerp(*self.encode_text([caption_a, caption_b]), amount)
-        image = self.generate_from(z[None], phi[None], size)[0]
-        more = {} if caption_a == caption_b else {"second_caption": caption_b, "blend": round(amount, 4)}
-        if to_seed is not None:
-            more |= second_noise(to_seed, noise_amount)
-        image.info["parameters"] = parameters_text(caption_a, seed, image.size, self.name, **more)
-        return image
+        z, (phi_a, phi_b) = self.noise(seed), self.encode_text([caption_a, caption_b])
+        noises = [z if to_seed is None else slerp(z, self.noise(to_seed), far) for _, far in ways]
+        images = self.generate_from(stack(noises), stack([lerp(phi_a, phi_b, amount) for amount, _ in ways]), size)
+        for image, (amount, far) in zip(images, ways):
+            more = {} if caption_a == caption_b else {"second_caption": caption_b, "blend": round(amount, 4)}
+            if to_seed is not None:
+                more |= second_noise(to_seed, far)
+            image.info["parameters"] = parameters_text(caption_a, seed, image.size, self.name, **more)
+        return images
 
     def mix(
         self, captions: Sequence[str], shares: Sequence[float], seed: int = 0, size: int | None = None
@@ -257,7 +269,7 @@ class Synthesizer:
 
         With `to_seed` the noise walks, too; with one caption twice, the noise alone. ValueError as in `blend`.
         """
-        return [self.blend(caption_a, caption_b, t, seed, to_seed, t, size) for t in steps_between(steps)]
+        return self._between(caption_a, caption_b, [(t, t) for t in steps_between(steps)], seed, to_seed, size)
 
     def encode_style(self, images: Image.Image | Sequence[Image.Image]) -> Tensor:
         """S(x): pictures of any size and mode to their style (N, noise_size), float32 on the CPU.

@@ -144,7 +144,9 @@ def test_a_walk_to_another_seed_ends_on_its_picture(tiny, seed):
     walk = tiny.interpolate(A, B, 3, seed=seed, to_seed=99)
     assert pixels(walk[0]) == pixels(tiny.generate(A, seed)[0])
     assert pixels(walk[2]) == pixels(tiny.generate(B, 99)[0])
-    assert pixels(walk[1]) not in (pixels(walk[0]), pixels(walk[2]))
+    half = tiny.blend(A, B, 0.5, seed, 99, 0.5)
+    assert pixels(walk[1]) == pixels(half) not in (pixels(walk[0]), pixels(walk[2]))
+    assert walk[1].info["parameters"] == half.info["parameters"]
     assert "Second seed: 99, Noise blend: 0.5" in walk[1].info["parameters"]
 
 
