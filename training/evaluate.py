@@ -162,6 +162,14 @@ def why_not_embedded(side: FeatureSpace | None, data: CaptionedImages, text_size
     return None
 
 
+def look(photographed: Photographed, source: str, space: FeatureSpace, split: str, images: np.ndarray) -> Tensor:
+    """Features of a split's photographs in the space of `source`, extracted if they were not before."""
+    key = source, split, images.shape[1]
+    if key not in photographed:
+        photographed[key] = space.extract(images)
+    return photographed[key]
+
+
 def evaluate(
     synthesizer: Synthesizer, data: CaptionedImages, plan: Plan, device: str = "cpu", model: str | None = None,
     large: CaptionedImages | None = None, photographed: Photographed | None = None,
@@ -198,18 +206,16 @@ def evaluate(
     pictures = draw_pixels(synthesizer, phi, range(len(phi)))
     extracted = {}
     for key, space in spaces.items():
-        for split, images in {plan.split: unseen.images, seen: training}.items():
-            if (key, split, config.image_size) not in photographed:
-                photographed[key, split, config.image_size] = space.extract(images)
         drawn = space.extract(pictures)
-        real, known = (photographed[key, split, config.image_size] for split in (plan.split, seen))
+        real, known = (look(photographed, key, space, *of) for of in ((plan.split, unseen.images), (seen, training)))
         part, rows = measure_space(space, synthesizer, unseen, drawn, real, known)
-        extracted[key] = drawn, real
+        extracted[key] = drawn
         if plan.nearest and not figures["spaces"]:
             save_pairs(plan.nearest, pictures, training, rows.numpy())
         figures["spaces"].append(part)
     if figures["r_precision_missing"] is None:
-        drawn, real = extracted.get(source) or map(side.extract, (pictures, unseen.images))
+        drawn = extracted[source] if source in extracted else side.extract(pictures)
+        real = look(photographed, source, side, plan.split, unseen.images)
         try:
             figures["r_precision"] = agreement(side, phi, captions, drawn, real)
         except ValueError:
