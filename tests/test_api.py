@@ -11,13 +11,12 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError, ValidationError
 from PIL import Image
 from support.api import mcp_answers, opened, pixels
-from support.app_server import BAD_CAPTIONS, CAPTION
+from support.app_server import BAD_CAPTIONS, CAPTION, OTHER
 
 from t2i.networks.text import clean_caption
 from t2i.photos import part_of, to_square
 from t2i.synthesizer import MAX_SEED
 
-OTHER = "a blue flower with five petals"
 PICTURES = "list[dict(image: filepath, caption: str | None) | dict(video: filepath, caption: str | None)]"
 MODEL = "Literal of the models' names"
 ENDPOINTS = {  # the public API: what people's programs rely on

@@ -13,7 +13,7 @@ import gradio as gr
 import pytest
 from PIL import Image
 from support.api import opened, pixels
-from support.app_server import CAPTION
+from support.app_server import CAPTION, OTHER
 
 from t2i import Synthesizer
 from t2i.comparison import findings
@@ -28,8 +28,6 @@ from t2i.serving.shelf import Shelf
 from t2i.snapshot import CONFIG, EVALUATION
 from t2i.synthesizer import MAX_SEED
 from training.run.state import write_json
-
-OTHER = "a blue flower with five petals"
 
 
 def test_compare_tells_what_was_measured_of_a_variant(snapshot, tmp_path):

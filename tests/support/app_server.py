@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 600  # on a busy machine
 READY = "All tabs have pictures"  # what a server's log says then
-CAPTION = "a pink flower with yellow petals"
+CAPTION, OTHER = "a pink flower with yellow petals", "a blue flower with five petals"
 PHOTO = "a-red-flower-on-green.jpg"  # the snapshot's photograph, its caption in its name
 BAD_CAPTIONS = {"empty": " ", "overlong": "red " * 51 + "rose", "emoji": "\U0001f337", "Cyrillic": "цветок"}
 

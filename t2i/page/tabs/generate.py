@@ -41,9 +41,9 @@ def generate_tab(endpoints: Endpoints, painter: list[gr.Component], repaint: lis
             )
             share, link, dropped = ways_back()
 
-    def drawing(call: Callable, *more: tuple[gr.Component, Verdict]) -> dict:
-        """An event that draws by `call`, of the caption, the seed, `more`, and who paints."""
-        inputs, verdicts = zip((caption, readable), (seed, WHOLE_SEED), *more)
+    def drawing(call: Callable, *others: tuple[gr.Component, Verdict]) -> dict:
+        """An event that draws by `call`, of the caption, the seed, `others`, and who paints."""
+        inputs, verdicts = zip((caption, readable), (seed, WHOLE_SEED), *others)
         return {"fn": call, "inputs": [*inputs, *painter], "outputs": pictures, **DRAWING,
                 "validator": checks(*verdicts, *painter_checks(endpoints))}  # fmt: skip
 
@@ -64,8 +64,9 @@ def generate_tab(endpoints: Endpoints, painter: list[gr.Component], repaint: lis
     recall, settings = Recall(endpoints), [caption, seed, renew, near, strength, *painter]
     restored = dropped.upload(recall.restore, dropped, settings, **DECODING, **QUIETLY).success
     closed = restored(None, None, pictures, js=browser.CLOSE, **IN_BROWSER)
+    again = drawing(endpoints.draw, many, (near, optional(WHOLE_SEED)), far)
     for event in (closed.then, *repaint):
-        event(**drawing(endpoints.draw, many, (near, optional(WHOLE_SEED)), far), **private)
+        event(**again, **private)
     dropped.change(None, None, dropped, js="() => null", **IN_BROWSER)
     share.click(None, [caption, seed, near, strength, *painter], link, js=browser.SHARE, **IN_BROWSER)
     gr.on(  # its progress is shown nowhere else: it would wipe off what the caption's box says of an early Enter
