@@ -20,6 +20,15 @@ def check_animation(file: Path) -> None:
         raise ValueError(f"{file} is no animation; end its name in {', '.join(FORMATS[:-1])} or {FORMATS[-1]}.")
 
 
+def there_and_back(frames: Iterable[Image.Image]) -> Iterator[Image.Image]:
+    """Pictures as they come, then back to the second one: what a loop shows, the ends once."""
+    seen = []
+    for frame in frames:
+        seen.append(frame)
+        yield frame
+    yield from seen[-2:0:-1]
+
+
 def save_animation(
     frames: Sequence[Image.Image], file: Path, fps: int = 24, comment: str = "", scale: int | None = None
 ) -> None:

@@ -204,16 +204,16 @@ class Synthesizer:
         `amount` of the way, 0 to 1, along the straight line between the embeddings; `noise_amount` along
         the arc between the noises. ValueError as in `generate`, and for amounts outside 0 to 1.
         """
-        return self._between(caption_a, caption_b, [(amount, noise_amount)], seed, to_seed, size)[0]
+        return self.blends(caption_a, caption_b, [(amount, noise_amount)], seed, to_seed, size)[0]
 
-    def _between(
+    def blends(
         self,
         caption_a: str,
         caption_b: str,
         ways: Sequence[tuple[float, float]],
-        seed: int,
-        to_seed: int | None,
-        size: int | None,
+        seed: int = 0,
+        to_seed: int | None = None,
+        size: int | None = None,
     ) -> list[Image.Image]:
         """The pictures that `blend` draws of each amount and noise amount, side by side."""
         for value in chain(*ways):
@@ -269,7 +269,7 @@ class Synthesizer:
 
         With `to_seed` the noise walks, too; with one caption twice, the noise alone. ValueError as in `blend`.
         """
-        return self._between(caption_a, caption_b, [(t, t) for t in steps_between(steps)], seed, to_seed, size)
+        return self.blends(caption_a, caption_b, [(t, t) for t in steps_between(steps)], seed, to_seed, size)
 
     def encode_style(self, images: Image.Image | Sequence[Image.Image]) -> Tensor:
         """S(x): pictures of any size and mode to their style (N, noise_size), float32 on the CPU.

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from t2i.animation import save_animation, write_frames
+from t2i.animation import save_animation, there_and_back, write_frames
 
 COMMENT = "a rosé\nSeed: 7, Size: 64x64"
 
@@ -25,6 +25,11 @@ def greys(file: Path) -> list[int]:
         with Image.open(file) as image:
             pictures = [np.asarray((image.seek(k), image.convert("RGB"))[1]) for k in range(image.n_frames)]
     return [int(p[p.shape[0] // 2, p.shape[1] // 2, 0]) for p in pictures]
+
+
+@pytest.mark.parametrize(("count", "shown"), [(0, []), (1, [0]), (2, [0, 1]), (4, [0, 1, 2, 3, 2, 1])])
+def test_a_loop_goes_back_with_its_ends_once(count, shown):
+    assert list(there_and_back(range(count))) == shown
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".gif", ".webp", ".MP4"])

@@ -45,11 +45,14 @@ def test_compare_tells_what_was_measured_of_a_variant(snapshot, tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["mp4", "gif", "webp"])
-def test_an_animation_counts_its_frames_and_ends_in_a_file(synth, kind):
+def test_an_animation_counts_its_frames_and_ends_in_a_file(synth, kind, monkeypatch):
+    ways, blends = [], synth.blends
+    monkeypatch.setattr(synth, "blends", lambda a, b, part, *more: ways.extend(part) or blends(a, b, part, *more))
     *counts, last = Endpoints(Shelf(synth)).export(CAPTION, OTHER, "both", 1.0, 2.0, 8.0, kind)
     assert [int(re.search(r'value="(\d+)" max="14"', html)[1]) for html, _ in counts] == list(range(1, 15))
     file = Path(last[1].value["path"] if isinstance(last[1].value, dict) else last[1].value)
     assert file.stat().st_size > 1000 and file.name.endswith(f"-seed-1.{kind}")
+    assert ways == [(k / 7, k / 7) for k in range(8)]  # the way back is drawn by nobody
 
 
 def test_a_stopped_animation_leaves_nothing_behind(synth, tmp_path, monkeypatch):

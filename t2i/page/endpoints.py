@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing
+from itertools import chain
 from pathlib import Path
 
 import gradio as gr
@@ -10,7 +11,7 @@ from gradio.data_classes import FileData
 from gradio.processing_utils import save_file_to_cache
 from gradio.utils import get_upload_folder
 
-from t2i.animation import write_frames
+from t2i.animation import there_and_back, write_frames
 from t2i.images import cornered_grid, labelled_grid, parameters_text
 from t2i.interpolation import corner_shares, steps_between
 from t2i.numbers import whole_number
@@ -26,6 +27,7 @@ from t2i.serving.shelf import Shelf
 from t2i.synthesizer import Synthesizer, consecutive_seeds
 
 NUM_EXAMPLES = 8
+DRAWN_AT_ONCE = 4  # frames of an animation: their progress is seen, and several cores draw
 
 
 class Endpoints:
@@ -357,21 +359,22 @@ class Endpoints:
     ) -> Iterator[tuple[str, gr.DownloadButton]]:
         """An animation of the walk there and back: a progress bar for each frame, then the file.
 
-        Stopped between two frames, it leaves nothing behind.
+        Stopped between frames, it leaves nothing behind.
         """
         synth = self.model(model)
         seed, to_seed, frames = map(whole_number, (seed, to_seed, frames))
         last, to_seed = walk_end(caption_a, caption_b, walk, to_seed)
-        way = steps_between(frames)
-        way += way[-2:0:-1]
-        pixels = side(synth, size)
-        images = (synth.blend(caption_a, last, t, seed, to_seed, t, pixels) for t in way)
+        pixels, way = side(synth, size), [(t, t) for t in steps_between(frames)]
+        parts = (way[k : k + DRAWN_AT_ONCE] for k in range(0, frames, DRAWN_AT_ONCE))
+        images = there_and_back(
+            chain.from_iterable(synth.blends(caption_a, last, p, seed, to_seed, pixels) for p in parts)
+        )
         comment = parameters_text(f"{caption_a} ... {last}", seed, (pixels, pixels), synth.name)
         with one_sentence(), tempfile.TemporaryDirectory() as folder:
             file = Path(folder, f"{slug(caption_a)}-to-{slug(last)}-seed-{seed}.{kind}")
             with closing(write_frames(images, file, FPS, comment)) as counts:
                 for count in counts:
-                    yield progress(count, len(way)), gr.DownloadButton(interactive=False)
+                    yield progress(count, 2 * frames - 2), gr.DownloadButton(interactive=False)
             kept = save_file_to_cache(file, get_upload_folder())
         yield playing(kept), gr.DownloadButton(value=kept, interactive=True)
 
