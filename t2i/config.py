@@ -30,8 +30,8 @@ class ModelConfig:
     `image_size` is 64, or 128 by one more stage. `text_size` is the length of a caption's
     embedding phi(t), `projection_size` of its compression inside G and D (Nt in the paper).
     Without `joint_norm`, D has no batch norm where text and picture meet. `augmented` are the networks
-    of the skip-thought system (`t2i/networks/augmented.py`). `generator` is the paper's, "reed", or one that
-    takes noise and text at every resolution, "residual" (`t2i/networks/residual.py`).
+    of the skip-thought system (`t2i/networks/augmented.py`). `generator` is the paper's or that system's own,
+    "reed", or one that takes noise and text at every resolution, "residual" (`t2i/networks/residual.py`).
     """
 
     image_size: int = 64
@@ -48,8 +48,6 @@ class ModelConfig:
         check_sizes(self)
         if self.generator not in GENERATORS:
             raise ValueError(f"generator is {self.generator!r}; choose {' or '.join(GENERATORS)}.")
-        if self.augmented and self.generator != "reed":
-            raise ValueError("The skip-thought system has a generator of its own; leave generator as it is.")
         if self.image_size not in (64, 128):
             raise ValueError(f"image_size is {self.image_size}; choose 64 or 128.")
         if self.generator_channels % 2 or self.discriminator_channels % 4:

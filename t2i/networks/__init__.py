@@ -7,7 +7,7 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from t2i.config import ModelConfig
-from t2i.networks.augmented import AugmentedDiscriminator, AugmentedGenerator
+from t2i.networks.augmented import AugmentedDiscriminator, AugmentedGenerator, AugmentedResidualGenerator
 from t2i.networks.models import Discriminator, Generator
 from t2i.networks.residual import ResidualGenerator
 
@@ -16,9 +16,10 @@ AnyGenerator = Generator | ResidualGenerator | AugmentedGenerator
 
 def build_generator(config: ModelConfig) -> AnyGenerator:
     """G, untrained."""
+    residual = config.generator == "residual"
     if config.augmented:
-        return AugmentedGenerator(config)
-    return (ResidualGenerator if config.generator == "residual" else Generator)(config)
+        return (AugmentedResidualGenerator if residual else AugmentedGenerator)(config)
+    return (ResidualGenerator if residual else Generator)(config)
 
 
 def build_discriminator(config: ModelConfig) -> Discriminator | AugmentedDiscriminator:

@@ -3,8 +3,8 @@
 Text becomes a normal distribution, of which G sees a sample (Zhang et al. 2017, arXiv 1612.03242,
 section 3.2): between two captions lies more text that G has seen. Noise for G is z, then eps.
 
-Two things are ours. Sentence vectors lie close together and most of their directions say little:
-their first principal components are brought to deviation 1 before use. And D, which has no batch
+Two things are ours. Sentence vectors lie close together and most of their directions say little of the
+picture: before use, they are turned to those in which captions of one picture agree. And D, which has no batch
 norm to mend its scale, starts as He et al. 2015 (arXiv 1502.01852) say, with logits of 0 and text
 that does not drown the picture.
 """
@@ -18,18 +18,22 @@ from torch import Tensor, nn
 
 from t2i.config import ModelConfig
 from t2i.networks.models import FromPixel, init_weights
+from t2i.networks.residual import ResidualGenerator
 
 SLOPE = 0.3  # of every LeakyReLU
 LEAST = 1e-4  # deviation of text: softplus alone rounds to zero
 TEXT_SCALE = 0.3  # of D's text codes at the start, beside He's
 FARTHEST = 3.0  # deviations from the mean of a component of text
+LITTLE = 1e-4  # of the mean variance of text: what varies less says nothing
 COMPONENTS = 256  # of the text that G and D see
 
 
 class Whitening(nn.Module):
-    """Text (N, text_size) to its principal components (N, up to 256), each of mean 0 and deviation 1 once fitted.
+    """Text (N, text_size) to components (N, up to 256), of mean 0 and deviation at most 1 once fitted.
 
-    They are cut at 3 deviations: sentences unlike any of training, such as very short ones, lie far out.
+    They are those of a linear discriminant analysis (Fisher 1936; Rao 1948): the more captions of one picture agree in
+    a component, the earlier it comes and the more it counts. All are cut at 3: sentences unlike those of training lie
+    far out.
     """
 
     def __init__(self, text_size: int):
@@ -44,25 +48,47 @@ class Whitening(nn.Module):
             return ((phi.float() - self.mean) @ self.weight).clamp(-FARTHEST, FARTHEST)
 
     @torch.no_grad()
-    def fit(self, phi: Tensor) -> None:
-        """Learn the components from text (M, text_size)."""
+    def fit(self, phi: Tensor, pictures: Tensor) -> None:
+        """Learn the components from text (M, text_size) and the number (M,) of the picture that each describes."""
         self.mean.copy_(phi.float().mean(0))
-        centred = phi.float() - self.mean
+        centred, numbers = phi.float() - self.mean, pictures.unique(return_inverse=True)[1]
+        sums = torch.zeros(int(numbers.max()) + 1, phi.shape[1], device=phi.device).index_add_(0, numbers, centred)
+        agreed = (sums.T @ (sums / numbers.bincount()[:, None])).double() / len(phi)
         variances, directions = torch.linalg.eigh((centred.T @ centred).double() / len(phi))
-        variances, directions = variances.flip(0)[: self.size], directions.flip(1)[:, : self.size]
-        self.weight.copy_(directions / (variances + 1e-6 * variances[0]).sqrt())
+        whiten = directions / (variances.clamp_min(0) + LITTLE * variances.mean()).sqrt()
+        shares, directions = torch.linalg.eigh(whiten.T @ agreed @ whiten)
+        shares, directions = shares.flip(0)[: self.size], directions.flip(1)[:, : self.size]
+        self.weight.copy_(whiten @ directions * (shares / shares[0]).clamp_min(0))
 
 
-class AugmentedGenerator(nn.Module):
-    """G(z, phi(t)): noise (N, z_size) and text (N, text_size) to images (N, 3, S, S) in [-1, 1]."""
+class Conditioning(nn.Module):
+    """Noise z (N, z_size) and text (N, text_size) to what G sees of both (N, noise_size + projection_size)."""
 
     def __init__(self, config: ModelConfig):
         super().__init__()
-        c, self.noise_size = config.generator_channels, config.noise_size
-        widths = [8 * c, 4 * c, 2 * c, c] if config.image_size == 64 else [8 * c, 4 * c, 2 * c, c, c // 2]
+        self.noise_size = config.noise_size
         self.whiten = Whitening(config.text_size)
         self.mean = nn.Linear(self.whiten.size, config.projection_size)
         self.deviation = nn.Linear(self.whiten.size, config.projection_size)
+
+    def condition(self, phi: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and deviation (N, projection_size), float32, of what G sees of the text; softplus keeps it positive."""
+        phi = self.whiten(phi)
+        return self.mean(phi).float(), F.softplus(self.deviation(phi).float()) + LEAST
+
+    def sample(self, z: Tensor, phi: Tensor) -> Tensor:
+        """Noise beside a sample of the text's distribution; the end of z is what draws it."""
+        mean, deviation = self.condition(phi)
+        return torch.cat([z[:, : self.noise_size], mean + deviation * z[:, self.noise_size :]], dim=1)
+
+
+class AugmentedGenerator(Conditioning):
+    """G(z, phi(t)): noise (N, z_size) and text (N, text_size) to images (N, 3, S, S) in [-1, 1]."""
+
+    def __init__(self, config: ModelConfig):
+        super().__init__(config)
+        c = config.generator_channels
+        widths = [8 * c, 4 * c, 2 * c, c] if config.image_size == 64 else [8 * c, 4 * c, 2 * c, c, c // 2]
         first = FromPixel(config.noise_size + config.projection_size, widths[0], 4, bias=False)
         layers = [nn.Sequential(first, nn.BatchNorm2d(widths[0]), nn.LeakyReLU(SLOPE))]
         for inputs, outputs in pairwise(widths):
@@ -72,15 +98,23 @@ class AugmentedGenerator(nn.Module):
         self.layers = nn.Sequential(*layers)
         self.layers.apply(init_weights)
 
+    def forward(self, z: Tensor, phi: Tensor) -> Tensor:
+        return self.layers(self.sample(z, phi)[:, :, None, None]).sigmoid() * 2 - 1
+
+
+class AugmentedResidualGenerator(ResidualGenerator):
+    """The same with the residual generator's layers, which see noise and the sample of the text at every resolution."""
+
+    def __init__(self, config: ModelConfig):
+        super().__init__(config)
+        self.project_text = Conditioning(config)
+
     def condition(self, phi: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and deviation (N, projection_size), float32, of what G sees of the text; softplus keeps it positive."""
-        phi = self.whiten(phi)
-        return self.mean(phi).float(), F.softplus(self.deviation(phi).float()) + LEAST
+        """As `Conditioning.condition`."""
+        return self.project_text.condition(phi)
 
     def forward(self, z: Tensor, phi: Tensor) -> Tensor:
-        mean, deviation = self.condition(phi)
-        x = torch.cat([z[:, : self.noise_size], mean + deviation * z[:, self.noise_size :]], dim=1)
-        return self.layers(x[:, :, None, None]).sigmoid() * 2 - 1
+        return self.draw(self.project_text.sample(z, phi))
 
 
 class Dropout(nn.Module):

@@ -111,7 +111,10 @@ class ResidualGenerator(nn.Module):
         self.apply(_init_weights)
 
     def forward(self, z: Tensor, phi: Tensor) -> Tensor:
-        both = torch.cat([z, self.project_text(phi)], dim=1)
+        return self.draw(torch.cat([z, self.project_text(phi)], dim=1))
+
+    def draw(self, both: Tensor) -> Tensor:
+        """Images of noise and projected text (N, noise_size + projection_size)."""
         code = self.code(both)
         x = self.first(both).unflatten(1, (-1, START, START)).contiguous(memory_format=torch.channels_last)
         for block in self.blocks:

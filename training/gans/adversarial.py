@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
@@ -74,7 +75,7 @@ class GanTrainer(Trainer):
         self.D = build_discriminator(self.sizes).to(device, memory_format=torch.channels_last)
         whiten = Whitening(phi.shape[1]) if config.augmented else None
         if config.augmented:
-            self._prepare_augmented(phi, whiten)
+            self._prepare_augmented(data, phi, whiten)
         share_batch_norm(self.G, self.D.trunk, self.D.joint)  # D.embed sees the text of all rows
         self.ema = AveragedModel(self.G, use_buffers=False)
         self._averaged: tuple[int, nn.Module | None] = (-1, None)
@@ -97,10 +98,11 @@ class GanTrainer(Trainer):
             self.J_optimizer = torch.optim.Adam(self.J.parameters(), lr=config.lr, betas=JUDGE_BETAS, fused=True)
             self.parts |= {"J": self.J, "J_optimizer": self.J_optimizer}
 
-    def _prepare_augmented(self, phi: Tensor, whiten: Whitening) -> None:
+    def _prepare_augmented(self, data: CaptionedImages, phi: Tensor, whiten: Whitening) -> None:
         """What the skip-thought system's networks take from the data and the settings."""
         modules = [*self.G.modules(), *self.D.modules()]
-        whiten.to(self.device).fit(phi.to(self.device))
+        pictures = np.repeat(np.arange(len(data)), [len(captions) for captions in data.captions])
+        whiten.to(self.device).fit(phi.to(self.device), torch.from_numpy(pictures).to(self.device))
         for module in modules:
             if isinstance(module, Whitening):
                 module.load_state_dict(whiten.state_dict())
