@@ -105,6 +105,7 @@ def test_colour_fidelity_on_the_real_photographs(bundled, photographs):
     assert figures["captions"] == 200
     assert figures["drawn"] >= 0.9 * figures["real"]
     assert set(figures["drawn_by_colour"]) <= set(COLOURS)
+    assert figures["drawn_of_short"] >= 0.7
 
 
 def test_all_variants_are_bundled_and_draw(bundled):

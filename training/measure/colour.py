@@ -16,6 +16,8 @@ from training.measure.drawing import draw_pixels, encode_captions
 NO_COLOURS = "too few captions name a petal colour"
 BINS = (18, 4, 4)  # of hue, saturation and value
 CAPTIONS = 200
+SHORT = ("a {} flower", "{} petals", "{} flower with green leaves", "this flower is {}", "the petals are {}")
+SHORT_SEEDS = 4
 BORDER = 1 / 8  # of the side: the frame whose mean colour stands for the background
 _ANY = "|".join(COLOURS)
 _NAMED = re.compile(
@@ -75,22 +77,33 @@ def coloured_captions(data: CaptionedImages, count: int, seed: int = 0) -> list[
 def colour_fidelity(
     synthesizer: Synthesizer, data: CaptionedImages, split: str = "test", training: str = "trainval"
 ) -> dict[str, Any] | None:
-    """Rates at which drawn pictures and the captions' own photographs have the colour named; None for NO_COLOURS."""
+    """Rates at which drawn pictures and the captions' own photographs have the colour named; None for NO_COLOURS.
+
+    `drawn_of_short` is that of sentences of two to five words, `SHORT_SEEDS` pictures of each.
+    """
     probe, unseen = fit_probe(data.split(training)), data.split(split)
     coloured = coloured_captions(unseen, CAPTIONS)
     if probe is None or not coloured:
         return None
     rows, captions, colours = zip(*coloured)
     colours = np.array(colours)
-    phi = encode_captions(synthesizer, [c[:MAX_CHARACTERS] for c in captions])
-    drawn = probe.predict(colour_histogram(draw_pixels(synthesizer, phi, range(len(phi)))))
+    drawn = drawn_colours(synthesizer, probe, [c[:MAX_CHARACTERS] for c in captions])
+    short = [(sentence.format(colour), colour) for sentence in SHORT for colour in COLOURS] * SHORT_SEEDS
+    drawn_of_short = drawn_colours(synthesizer, probe, [sentence for sentence, _ in short])
     real = probe.predict(colour_histogram(np.ascontiguousarray(unseen.images[list(rows)])))
     return {
         "captions": len(captions),
         "drawn": float((drawn == colours).mean()),
         "real": float((real == colours).mean()),
+        "drawn_of_short": float((drawn_of_short == [colour for _, colour in short]).mean()),
         "drawn_by_colour": {c: float((drawn[colours == c] == c).mean()) for c in sorted(set(colours.tolist()))},
     }
+
+
+def drawn_colours(synthesizer: Synthesizer, probe, captions: list[str]) -> np.ndarray:
+    """The colours of pictures drawn for captions, the k-th with seed k, as a probe sees them."""
+    phi = encode_captions(synthesizer, captions)
+    return probe.predict(colour_histogram(draw_pixels(synthesizer, phi, range(len(phi)))))
 
 
 def background_mask(size: int) -> np.ndarray:
