@@ -74,12 +74,21 @@ def test_variants_are_two_switches(few, encoder):
     for variant in VARIANTS:
         trainer = gan.build_trainer(few, encoder, dataclasses.replace(SMOKE, variant=variant), "cpu")
         batch = trainer.source.draw(0)
-        phi, _ = trainer._text_for_G(batch)
+        phi = trainer._text_for_G(batch)
         rows[variant] = len(phi)
         torch.testing.assert_close(phi[:16], batch.phi)
         if len(phi) > 16:
             torch.testing.assert_close(phi[16:], (batch.phi[:8] + batch.phi[batch.partner[:8]]) / 2)
     assert rows == {"gan": 16, "cls": 16, "int": 24, "int-cls": 24, "skip-thought": 16}
+
+
+def test_pairs_for_the_diversity_term_differ_in_noise_alone(few, encoder):
+    trainer = gan.build_trainer(few, encoder, dataclasses.replace(SMOKE, variant="skip-thought", diversity=0.1), "cpu")
+    draws, own = trainer.draw(0), trainer.sizes.noise_size
+    phi, pairs = trainer._text_for_G(draws.batch), trainer._pairs()
+    for rows, same in ((phi, True), (draws.z[:, own:], True), (draws.z[:, :own], False)):
+        first, second = (rows[part] for part in pairs)
+        assert len(first) == len(second) == 4 and torch.equal(first, second) == same
 
 
 def test_variants_are_one_run_until_their_plain_part_is_over(few, encoder):
@@ -89,7 +98,7 @@ def test_variants_are_one_run_until_their_plain_part_is_over(few, encoder):
         config = dataclasses.replace(SMOKE, variant=variant, epochs=2, plain=0.5)
         trainer = gan.build_trainer(few, encoder, config, "cpu")
         steps = -(-trainer.epoch // trainer.batch_size)
-        seen = [len(trainer._text_for_G(trainer.draw(step).batch)[0]) for step in (0, steps - 1, steps)]
+        seen = [len(trainer._text_for_G(trainer.draw(step).batch)) for step in (0, steps - 1, steps)]
         assert seen == [16, 16, 24 if variant == "int-cls" else 16]
         for step in range(steps + 1):
             weights[variant, step] = trainer.step(step)["D_loss"].item()
@@ -100,7 +109,7 @@ def test_variants_are_one_run_until_their_plain_part_is_over(few, encoder):
 def test_pairs_of_the_diversity_term_share_their_text(few, encoder):
     for variant in ("cls", "int-cls"):
         trainer = gan.build_trainer(few, encoder, dataclasses.replace(SMOKE, variant=variant, diversity=1.0), "cpu")
-        phi, (first, second) = trainer._text_for_G(trainer.source.draw(0))
+        phi, (first, second) = trainer._text_for_G(trainer.source.draw(0)), trainer._pairs()
         assert len(phi[first]) == 4
         torch.testing.assert_close(phi[first], phi[second])
 
@@ -109,7 +118,7 @@ def test_pairs_of_the_diversity_term_share_their_text(few, encoder):
 def test_G_sees_the_share_of_interpolated_text(few, encoder, share):
     config = dataclasses.replace(SMOKE, variant="int", interpolated_share=share)
     trainer = gan.build_trainer(few, encoder, config, "cpu")
-    text, _ = trainer._text_for_G(trainer.source.draw(0))
+    text = trainer._text_for_G(trainer.source.draw(0))
     assert len(text) == config.batch_size * (1 + share)
 
 

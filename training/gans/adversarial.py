@@ -127,6 +127,9 @@ class GanTrainer(Trainer):
         batch, own = self.source.draw(step, self.share), self.share.rows
         count, size, places, speckle = self.now.rows_for_G, config.image_size, {}, None
         z = step_noise((count, self.sizes.z_size), seed, step, NOISE, device)[own]
+        if config.augmented and config.diversity:  # pairs differ in noise, not in what is drawn of their text
+            first, second = self._pairs()
+            z[second, self.sizes.noise_size :] = z[first, self.sizes.noise_size :]
         if config.readable:  # drawn as the pictures lie, channels last
             speckle = step_noise((count, size, size, 3), seed, step, SPECKLE, device)[own].permute(0, 3, 1, 2)
         if config.augment:
@@ -143,7 +146,7 @@ class GanTrainer(Trainer):
         """One update of D and one of G; losses and mean probabilities."""
         batch, own, z = draws.batch, self.share.rows, draws.z
         n = len(batch.images)
-        text, pairs = self._text_for_G(batch)
+        text, pairs = self._text_for_G(batch), self._pairs()
         phi = text[own]
         self.phase("G forward")
         with self._autocast():
@@ -205,20 +208,24 @@ class GanTrainer(Trainer):
             terms["kl"] = conditioning_loss(*self.G.condition(phi))
         return terms
 
-    def _text_for_G(self, batch: Batch) -> tuple[Tensor, tuple[slice, slice]]:
-        """The batch's text, then what only G sees; and slices of equal text, of own rows, for the diversity term.
+    def _text_for_G(self, batch: Batch) -> Tensor:
+        """The batch's text, then what only G sees.
 
         GAN-INT adds a share of a batch of interpolated text (beta 0.5, with text of another class). With
         the diversity term, a quarter of the batch's text stands a second time, for other noise.
         """
-        n, phi = self.batch_size, batch.phi
-        q, parts = n // 4, [phi]
+        phi, q, parts = batch.phi, self.batch_size // 4, [batch.phi]
         if self.config.diversity:
             parts.append(phi[:q])
         if self.now.interpolated_text:
             parts.append(((phi + phi[batch.partner]) / 2)[: self.now.interpolated_rows])
-        n, q = n // self.share.world, q // self.share.world
-        return torch.cat(parts), (slice(0, q), slice(n, n + q))
+        return torch.cat(parts)
+
+    def _pairs(self) -> tuple[slice, slice]:
+        """Own rows of equal text, for the diversity term."""
+        n = self.batch_size // self.share.world
+        q = self.batch_size // 4 // self.share.world
+        return slice(0, q), slice(n, n + q)
 
     def _judge_for_D(self, images: Tensor, fakes: Tensor, phi: Tensor, partner: Tensor) -> tuple[Tensor, ...]:
         """Logits of real with right text, real with wrong text, fake with right text.
