@@ -296,6 +296,16 @@ def oxford_root() -> Path:
     return root
 
 
+@pytest.fixture(autouse=True, scope="session")
+def own_temporary_folder(tmp_path_factory) -> Iterator[None]:
+    """What else is temporary lies with pytest's folders, too: Gradio's clients leave one for every download."""
+    folder = str(tmp_path_factory.mktemp("temp"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tempfile.tempdir", folder)
+        patch.setenv("TMPDIR", folder)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path_factory, monkeypatch):
     """Tests never touch the user's caches."""
