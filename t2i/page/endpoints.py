@@ -25,9 +25,9 @@ from t2i.photos import is_shown_by_browsers, part_of, to_square
 from t2i.serving.decoder import decode
 from t2i.serving.shelf import Shelf
 from t2i.synthesizer import Synthesizer, consecutive_seeds
+from t2i.turns import MOST
 
 NUM_EXAMPLES = 8
-DRAWN_AT_ONCE = 4  # frames of an animation: their progress is seen, and several cores draw
 
 
 class Endpoints:
@@ -365,7 +365,7 @@ class Endpoints:
         seed, to_seed, frames = map(whole_number, (seed, to_seed, frames))
         last, to_seed = walk_end(caption_a, caption_b, walk, to_seed)
         pixels, way = side(synth, size), [(t, t) for t in steps_between(frames)]
-        parts = (way[k : k + DRAWN_AT_ONCE] for k in range(0, frames, DRAWN_AT_ONCE))
+        parts = (way[k : k + MOST] for k in range(0, frames, MOST))
         images = there_and_back(
             chain.from_iterable(synth.blends(caption_a, last, p, seed, to_seed, pixels) for p in parts)
         )
