@@ -110,7 +110,7 @@ def test_text_is_turned_to_what_captions_of_a_picture_agree_in():
 
 def test_of_pictures_with_a_caption_each_it_is_whitened():
     phi = torch.randn(4000, 5) @ torch.randn(5, 300) * 0.01 + 3
-    phi = phi + 1e-6 * torch.randn(4000, 300)
+    phi = phi + 1e-4 * torch.randn(4000, 300)
     whiten = Whitening(300)
     whiten.fit(phi, torch.arange(4000))
     out = whiten(phi)[:, :5]

@@ -23,7 +23,7 @@ from t2i.networks.residual import ResidualGenerator
 SLOPE = 0.3  # of every LeakyReLU
 LEAST = 1e-4  # deviation of text: softplus alone rounds to zero
 TEXT_SCALE = 0.3  # of D's text codes at the start, beside He's
-FARTHEST = 3.0  # deviations from the mean of a component of text
+FARTHEST = 3.0  # from 0, of a component of text, in deviations of the first one
 LITTLE = 1e-4  # of the mean variance of text: what varies less says nothing
 COMPONENTS = 256  # of the text that G and D see
 
@@ -62,7 +62,7 @@ class Whitening(nn.Module):
 
 
 class Conditioning(nn.Module):
-    """Noise z (N, z_size) and text (N, text_size) to what G sees of both (N, noise_size + projection_size)."""
+    """Conditioning augmentation: the normal distribution that text becomes, and a sample of it for G."""
 
     def __init__(self, config: ModelConfig):
         super().__init__()
@@ -77,7 +77,10 @@ class Conditioning(nn.Module):
         return self.mean(phi).float(), F.softplus(self.deviation(phi).float()) + LEAST
 
     def sample(self, z: Tensor, phi: Tensor) -> Tensor:
-        """Noise beside a sample of the text's distribution; the end of z is what draws it."""
+        """z (N, z_size) and text (N, text_size) to what G sees of both (N, noise_size + projection_size).
+
+        It is noise beside a sample of the text's distribution, which the end of z draws.
+        """
         mean, deviation = self.condition(phi)
         return torch.cat([z[:, : self.noise_size], mean + deviation * z[:, self.noise_size :]], dim=1)
 
