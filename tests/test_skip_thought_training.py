@@ -10,9 +10,10 @@ from support.resuming import check_resumed_equals_straight
 
 from t2i.networks.skip_thoughts import END, UNKNOWN, Vocabulary
 from training.run.loop import train
-from training.skip_thoughts import PRESETS, build_trainer, hide, main, train_skip_thoughts
+from training.skip_thoughts import PRESETS, build_trainer, main, train_skip_thoughts
 from training.text.beginnings import beginnings, with_beginnings
 from training.text.corpus import Corpus, read_corpus
+from training.text.decoders import hide
 from training.text.embeddings import encode, load_trained_encoder
 
 pytestmark = pytest.mark.usefixtures("one_thread")
