@@ -9,6 +9,7 @@ TITLES = {
 }  # fmt: skip
 VARIANTS = tuple(TITLES)
 GENERATORS = ("reed", "residual")
+POOLINGS = ("last", "mean")
 MAX_SEED = 2**32 - 1
 REED = VARIANTS[:4]  # the paper's, which share their networks
 
@@ -83,16 +84,19 @@ class SkipThoughtConfig:
     """Sizes of a skip-thought encoder; the defaults are those of the published release.
 
     `words` counts the vocabulary. A sentence vector holds `uni_size` numbers of uni-skip and
-    `bi_size` of bi-skip, half of these from each direction.
+    `bi_size` of bi-skip, half of these from each direction. Its `pooling` is the "last" state of each or their "mean".
     """
 
     words: int = 930_913
     word_size: int = 620
     uni_size: int = 2400
     bi_size: int = 2400
+    pooling: str = "last"
 
     def __post_init__(self):
         check_sizes(self, least=2)
+        if self.pooling not in POOLINGS:
+            raise ValueError(f"pooling is {self.pooling!r}; choose {' or '.join(POOLINGS)}.")
         if self.bi_size % 2:
             raise ValueError(f"bi_size is {self.bi_size}; give an even number.")
 

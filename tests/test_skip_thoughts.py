@@ -90,6 +90,21 @@ def test_a_sentence_alone_has_the_vector_that_it_has_among_others(converted):
     converted.double()
 
 
+def test_pooled_a_sentence_is_the_mean_of_what_its_beginnings_leave(converted):
+    """Of uni-skip, and of bi-skip's first half; its second half starts from the end."""
+    pooled = SkipThoughts(replace(converted.config, pooling="mean"), converted.vocabulary).double()
+    pooled.load_state_dict(converted.state_dict())
+    uni, bi = pooled.encode(pooled.read(SENTENCES))
+    assert uni.shape == (len(SENTENCES), UNI) and bi.shape == (len(SENTENCES), 2 * BI)
+    for k, sentence in enumerate(SENTENCES):
+        words = sentence.split()
+        first, second = converted.encode(converted.read([" ".join(words[: n + 1]) for n in range(len(words))]))
+        torch.testing.assert_close(uni[k], first.mean(0), rtol=0, atol=1e-12)
+        torch.testing.assert_close(bi[k, :BI], second[:, :BI].mean(0), rtol=0, atol=1e-12)
+        _, ends = converted.encode(converted.read([" ".join(words[n:]) for n in range(len(words))]))
+        torch.testing.assert_close(bi[k, BI:], ends[:, BI:].mean(0), rtol=0, atol=1e-12)
+
+
 def test_unknown_words_have_the_vector_of_UNK(converted):
     unknown = converted.vocabulary.words.index(UNKNOWN)
     assert np.array_equal(converted.uni_words.weight[unknown].float(), tables()["utable.npy"][2])
@@ -172,6 +187,11 @@ def test_sizes_that_no_encoder_has_are_told(sizes):
     (name, value), *_ = sizes.items()
     with pytest.raises(ValueError, match=rf"{name} is {value}; (it must be a whole number of at least 2|give an even)"):
         replace(CONFIG, **sizes)
+
+
+def test_a_pooling_that_no_encoder_has_is_told():
+    with pytest.raises(ValueError, match="pooling is 'sum'; choose last or mean"):
+        replace(CONFIG, pooling="sum")
 
 
 def test_the_default_sizes_are_those_of_the_release():

@@ -46,8 +46,9 @@ HELD_OUT_DOCUMENTS, HELD_OUT = 64, 1024  # images of test classes and triples of
 class SkipThoughtTrainConfig:
     """How skip-thoughts are trained; the sizes and the vocabulary are the paper's.
 
-    `words` is the size of the vocabulary, `longest` that of a sentence in tokens; an epoch sees as many sentences as
-    have one before and one after them. The learning rate falls to zero over the last `anneal` of the run.
+    `words` is the size of the vocabulary, `pooling` the encoder's (`t2i.config`), `longest` the size of a sentence in
+    tokens; an epoch sees as many sentences as have one before and one after them. The learning rate falls to zero over
+    the last `anneal` of the run.
     Captions stand in no order: beside one stand others of its image or, the share `of_class`, of its class, and
     up to `beginnings` of an image's captions are sentences, too. `word_dropout` is the share of words that decoders
     don't see before the next, so that they have to ask the vector (Bowman et al. 2016, arXiv 1511.06349).
@@ -58,6 +59,7 @@ class SkipThoughtTrainConfig:
     word_size: int = 620
     uni_size: int = 2400
     bi_size: int = 2400
+    pooling: str = "last"
     decoder_size: int = 2400
     longest: int = 30
     batch_size: int = 128
@@ -74,22 +76,27 @@ class SkipThoughtTrainConfig:
 
     def __post_init__(self):
         check_precision(self.precision)
-        SkipThoughtConfig(self.words, self.word_size, self.uni_size, self.bi_size)
+        self.encoder(self.words)
         check_ranges(
             self, words=(3, math.inf), lr=(POSITIVE, math.inf), anneal=(0, 1), clip=(POSITIVE, math.inf),
             beginnings=(0, math.inf), of_class=(0, 1), word_dropout=(0, 1),
         )  # fmt: skip
 
+    def encoder(self, words: int) -> SkipThoughtConfig:
+        """The sizes of the encoder of a vocabulary of so many words."""
+        return SkipThoughtConfig(words, self.word_size, self.uni_size, self.bi_size, self.pooling)
+
 
 PRESETS = {
     "paper": SkipThoughtTrainConfig(),
     "captions": SkipThoughtTrainConfig(
-        words=2300, word_size=128, uni_size=400, bi_size=400, decoder_size=256, epochs=3, anneal=0.5
+        words=2300, word_size=128, uni_size=480, bi_size=480, pooling="mean", decoder_size=256, epochs=1, anneal=0.5,
+        beginnings=4, of_class=0.5, word_dropout=0.5,
     ),
     "smoke": SkipThoughtTrainConfig(
         words=200, word_size=16, uni_size=16, bi_size=16, decoder_size=16, batch_size=32, epochs=1, reports=2
     ),
-}
+}  # fmt: skip
 
 
 class SkipThoughtTrainer(Trainer):
@@ -103,7 +110,7 @@ class SkipThoughtTrainer(Trainer):
         self.precision = choose_precision(config.precision, device)
         self.batch_size = min(config.batch_size, len(corpus.middles))
         torch.manual_seed(config.seed)
-        sizes = SkipThoughtConfig(len(vocabulary), config.word_size, config.uni_size, config.bi_size)
+        sizes = config.encoder(len(vocabulary))
         self.encoder = SkipThoughts(sizes, vocabulary)
         self.decoders = nn.ModuleList(
             Decoders(size, sizes, config.decoder_size) for size in (config.uni_size, config.bi_size)

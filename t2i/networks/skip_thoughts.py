@@ -1,8 +1,8 @@
 """Sentences to skip-thought vectors: the encoders of Kiros et al. 2015 (arXiv 1506.06726).
 
 A sentence vector is that of uni-skip (a GRU) and that of bi-skip (a GRU in each direction), each
-brought to length 1. The released GRU is torch.nn.GRU with a hidden bias of zero: see
-`training/convert.py` for its files.
+brought to length 1: the last state or, which is ours, the mean of all, which forgets fewer words. The
+released GRU is torch.nn.GRU with a hidden bias of zero: see `training/convert.py` for its files.
 
 Words are told apart as in the published preprocessing: Penn Treebank tokens ("doesn't" is "does n't")
 with their case. A word that the vocabulary lacks is read in lower case, and if that is unknown, too,
@@ -17,7 +17,7 @@ from functools import cache
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
-from torch.nn.utils.rnn import pack_padded_sequence
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from t2i.config import SkipThoughtConfig
 from t2i.networks import without_values
@@ -95,14 +95,19 @@ class SkipThoughts(nn.Module):
         return self.vocabulary.read(captions)
 
     def encode(self, words: Tensor) -> tuple[Tensor, Tensor]:
-        """The last states of uni-skip (N, uni_size) and of bi-skip (N, bi_size), forward direction first."""
+        """The states of uni-skip (N, uni_size) and of bi-skip (N, bi_size), forward direction first: last or mean."""
         lengths = (words > 0).sum(1).cpu()
         words = words[:, : int(lengths.max())]
-        last = []
+        pooled = []
         for table, recurrence in ((self.uni_words, self.uni), (self.bi_words, self.bi)):
             packed = pack_padded_sequence(table(words), lengths, batch_first=True, enforce_sorted=False)
-            last.append(torch.cat(recurrence(packed)[1].unbind(), dim=1))
-        return last[0], last[1]
+            states, last = recurrence(packed)
+            if self.config.pooling == "mean":
+                sums = pad_packed_sequence(states, batch_first=True)[0].sum(1)
+                pooled.append(sums / lengths.to(sums.device)[:, None])
+            else:
+                pooled.append(torch.cat(last.unbind(), dim=1))
+        return pooled[0], pooled[1]
 
     def forward(self, words: Tensor) -> Tensor:
         uni, bi = self.encode(words)
