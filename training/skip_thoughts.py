@@ -231,19 +231,20 @@ def check_finished(trainer: SkipThoughtTrainer, name: str, out: Path) -> None:
 def zero_shot(encoder: SkipThoughts, data: CaptionedImages, features: Tensor, split: str) -> dict[str, float]:
     """Zero-shot accuracy and AP@50 on test classes, of vectors mapped onto image features (N, views, D).
 
-    The linear map is fitted to the captions and photographs of `split`.
+    The linear map is fitted to the photographs of `split` and the means of their captions' vectors, as it is
+    the mean of a class that it is used for.
     """
     seen, unseen = (np.flatnonzero(np.isin(data.labels, data.splits[name])) for name in (split, "test"))
-    vectors, labels = [], []
+    described, labels = [], []
     for rows in (seen, unseen):
         part = data.select(rows)
-        vectors.append(embed_captions(encoder, part).float())
+        described.append(embed_captions(encoder, part).float())
         labels.append(np.repeat(rows, [len(c) for c in part.captions]))
     targets = features.mean(1)
     mean = targets[torch.from_numpy(seen)].mean(0)
-    centred = targets - mean
-    linear = fit_linear(vectors[0], centred[torch.from_numpy(labels[0])])
-    text, classes = class_vectors(linear(vectors[1]), data.labels[labels[1]])
+    texts, pictures = class_vectors(described[0], labels[0])
+    linear = fit_linear(texts, (targets - mean)[torch.from_numpy(pictures)])
+    text, classes = class_vectors(linear(described[1]), data.labels[labels[1]])
     arguments = (text, classes, features[torch.from_numpy(unseen), 0] - mean, data.labels[unseen])
     return {"zero_shot_accuracy": zero_shot_accuracy(*arguments), "ap_at_50": retrieval_precision(*arguments)}
 
