@@ -43,8 +43,8 @@ def test_stopped_and_resumed_equals_a_straight_run(few, snapshot, tmp_path, maps
 
 
 def test_a_run_that_is_cut_before_its_rate_falls_is_a_shorter_one(few, snapshot, tmp_path):
-    short = dataclasses.replace(SMOKE, precision="fp32", images=32, anneal=0.5, tick_images=16)
-    long = dataclasses.replace(short, images=160)
+    short = dataclasses.replace(SMOKE, precision="fp32", images=16, anneal=0.5, tick_images=16)
+    long = dataclasses.replace(short, images=80)
     assert not second_stage.train_second_stage(few, snapshot, long, tmp_path / "cut", max_minutes=0)
     for folder in ("cut", "straight"):
         assert second_stage.train_second_stage(few, snapshot, short, tmp_path / folder)
