@@ -129,7 +129,7 @@ def test_a_release_without_its_presets_judge_says_so_in_its_command(arguments, m
     settled = jobs.with_judges(job)
     assert (settled.gan.judge, settled.second_stage.judge) == ("", "") and settled.command.endswith(" --judge ''")
     judged = (job.gan, job.compared, job.skip_gan, job.second_stage)
-    assert capsys.readouterr().out.count("Trains without a judge") == sum(bool(config.judge) for config in judged) == 3
+    assert capsys.readouterr().out.count("Trains without a judge") == sum(bool(config.judge) for config in judged) == 4
     asked, _ = release.parse(["--preset=modern", *arguments[1:], "--judge="])
     assert jobs.with_judges(asked) == asked and asked.command == settled.command
     kept, _ = release.parse(arguments)

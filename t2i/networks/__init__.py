@@ -7,7 +7,12 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from t2i.config import ModelConfig
-from t2i.networks.augmented import AugmentedDiscriminator, AugmentedGenerator, AugmentedResidualGenerator
+from t2i.networks.augmented import (
+    AugmentedDiscriminator,
+    AugmentedGenerator,
+    AugmentedPaperDiscriminator,
+    AugmentedResidualGenerator,
+)
 from t2i.networks.models import Discriminator, Generator
 from t2i.networks.residual import ResidualGenerator
 
@@ -24,7 +29,9 @@ def build_generator(config: ModelConfig) -> AnyGenerator:
 
 def build_discriminator(config: ModelConfig) -> Discriminator | AugmentedDiscriminator:
     """D, untrained."""
-    return (AugmentedDiscriminator if config.augmented else Discriminator)(config)
+    if config.augmented:
+        return (AugmentedPaperDiscriminator if config.generator == "residual" else AugmentedDiscriminator)(config)
+    return Discriminator(config)
 
 
 class _NoDrawing(TorchFunctionMode):

@@ -3,10 +3,11 @@
 Text becomes a normal distribution, of which G sees a sample (Zhang et al. 2017, arXiv 1612.03242,
 section 3.2): between two captions lies more text that G has seen. Noise for G is z, then eps.
 
-Two things are ours. Sentence vectors lie close together and most of their directions say little of the
-picture: before use, they are turned to those in which captions of one picture agree. And D, which has no batch
-norm to mend its scale, starts as He et al. 2015 (arXiv 1502.01852) say, with logits of 0 and text
-that does not drown the picture.
+Three things are ours. Sentence vectors lie close together and most of their directions say little of the
+picture: before use, they are turned to those in which captions of one picture agree. D, which has no batch
+norm to mend its scale, starts as He et al. 2015 (arXiv 1502.01852) say, with logits of 0 and text that does
+not drown the picture. And what is learnt of samples is drawn of means: they show more of what the text says. Beside
+the residual generator, which takes the same text, stands the paper's D, which can learn from augmented pictures.
 """
 
 import math
@@ -17,23 +18,23 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from t2i.config import ModelConfig
-from t2i.networks.models import FromPixel, init_weights
+from t2i.networks.models import Discriminator, FromPixel, init_weights
 from t2i.networks.residual import ResidualGenerator
 
 SLOPE = 0.3  # of every LeakyReLU
 LEAST = 1e-4  # deviation of text: softplus alone rounds to zero
 TEXT_SCALE = 0.3  # of D's text codes at the start, beside He's
-FARTHEST = 3.0  # from 0, of a component of text, in deviations of the first one
+FARTHEST = 3.0  # from 0, of a component of text, in its deviations
 LITTLE = 1e-4  # of the mean variance of text: what varies less says nothing
 COMPONENTS = 256  # of the text that G and D see
 
 
-class Whitening(nn.Module):
-    """Text (N, text_size) to components (N, up to 256), of mean 0 and deviation at most 1 once fitted.
+class DiscriminantAnalysis(nn.Module):
+    """Text (N, text_size) to components (N, up to 256), of mean 0 and together of mean square 1 at most once fitted.
 
-    They are those of a linear discriminant analysis (Fisher 1936; Rao 1948): the more captions of one picture agree in
-    a component, the earlier it comes and the more it counts. All are cut at 3: sentences unlike those of training lie
-    far out.
+    The analysis is linear (Fisher 1936; Rao 1948): the more captions of one picture agree in
+    a component, the earlier it comes and the more it counts. Each is cut at three of its deviations: sentences unlike
+    those of training, as of two words, lie far out.
     """
 
     def __init__(self, text_size: int):
@@ -41,11 +42,12 @@ class Whitening(nn.Module):
         self.size = min(text_size, COMPONENTS)
         self.register_buffer("mean", torch.zeros(text_size))
         self.register_buffer("weight", torch.zeros(text_size, self.size))
+        self.register_buffer("farthest", torch.full((self.size,), FARTHEST))
         self.weight.diagonal().fill_(1)  # torch.eye on the meta device imports a compiler
 
     def forward(self, phi: Tensor) -> Tensor:
         with torch.autocast(phi.device.type, enabled=False):  # small components would drown in bf16's rounding
-            return ((phi.float() - self.mean) @ self.weight).clamp(-FARTHEST, FARTHEST)
+            return ((phi.float() - self.mean) @ self.weight).clamp(-self.farthest, self.farthest)
 
     @torch.no_grad()
     def fit(self, phi: Tensor, pictures: Tensor) -> None:
@@ -58,7 +60,9 @@ class Whitening(nn.Module):
         whiten = directions / (variances.clamp_min(0) + LITTLE * variances.mean()).sqrt()
         shares, directions = torch.linalg.eigh(whiten.T @ agreed @ whiten)
         shares, directions = shares.flip(0)[: self.size], directions.flip(1)[:, : self.size]
-        self.weight.copy_(whiten @ directions * (shares / shares[0]).clamp_min(0))
+        deviations = shares.clamp_min(0) * (self.size / shares.clamp_min(0).square().sum()).sqrt()
+        self.weight.copy_(whiten @ directions * deviations)
+        self.farthest.copy_(FARTHEST * (centred @ self.weight).std(0))
 
 
 class Conditioning(nn.Module):
@@ -67,22 +71,24 @@ class Conditioning(nn.Module):
     def __init__(self, config: ModelConfig):
         super().__init__()
         self.noise_size = config.noise_size
-        self.whiten = Whitening(config.text_size)
-        self.mean = nn.Linear(self.whiten.size, config.projection_size)
-        self.deviation = nn.Linear(self.whiten.size, config.projection_size)
+        self.analysis = DiscriminantAnalysis(config.text_size)
+        self.mean = nn.Linear(self.analysis.size, config.projection_size)
+        self.deviation = nn.Linear(self.analysis.size, config.projection_size)
 
     def condition(self, phi: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and deviation (N, projection_size), float32, of what G sees of the text; softplus keeps it positive."""
-        phi = self.whiten(phi)
+        phi = self.analysis(phi)
         return self.mean(phi).float(), F.softplus(self.deviation(phi).float()) + LEAST
 
     def sample(self, z: Tensor, phi: Tensor) -> Tensor:
         """z (N, z_size) and text (N, text_size) to what G sees of both (N, noise_size + projection_size).
 
-        It is noise beside a sample of the text's distribution, which the end of z draws.
+        It is noise beside the text: in training a sample of its distribution, which the end of z draws, then its mean.
         """
-        mean, deviation = self.condition(phi)
-        return torch.cat([z[:, : self.noise_size], mean + deviation * z[:, self.noise_size :]], dim=1)
+        text, deviation = self.condition(phi)
+        if self.training:
+            text = text + deviation * z[:, self.noise_size :]
+        return torch.cat([z[:, : self.noise_size], text], dim=1)
 
 
 class AugmentedGenerator(Conditioning):
@@ -163,8 +169,8 @@ class AugmentedDiscriminator(nn.Module):
         for inputs, outputs in pairwise(widths):
             layers += [nn.Conv2d(inputs, outputs, 3, 2, 1), nn.LeakyReLU(SLOPE), Dropout()]
         self.trunk = nn.Sequential(*layers)
-        whiten = Whitening(config.text_size)
-        self.embed = nn.Sequential(whiten, nn.Linear(whiten.size, 16 * size), nn.Unflatten(1, (size, 4, 4)))
+        analysis = DiscriminantAnalysis(config.text_size)
+        self.embed = nn.Sequential(analysis, nn.Linear(analysis.size, 16 * size), nn.Unflatten(1, (size, 4, 4)))
         meet = [nn.Conv2d(8 * c + size, 16 * c, 1), nn.LeakyReLU(SLOPE), Dropout()]
         self.joint = nn.Sequential(*meet, nn.Flatten(), nn.Linear(16 * 16 * c, 1))
         for module in self.modules():
@@ -180,3 +186,12 @@ class AugmentedDiscriminator(nn.Module):
 
     def forward(self, images: Tensor, phi: Tensor) -> Tensor:
         return self.judge(self.trunk(images), self.embed(phi))
+
+
+class AugmentedPaperDiscriminator(Discriminator):
+    """The paper's D over the components of text."""
+
+    def __init__(self, config: ModelConfig):
+        super().__init__(config)
+        analysis = DiscriminantAnalysis(config.text_size)
+        self.embed = nn.Sequential(analysis, nn.Linear(analysis.size, config.projection_size), *self.embed[1:])

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from t2i.networks import build_discriminator, build_generator
-from t2i.networks.augmented import Dropout, Whitening
+from t2i.networks.augmented import AugmentedDiscriminator, DiscriminantAnalysis, Dropout
 from t2i.networks.models import StyleEncoder
 from training.data.captioned import CaptionedImages
 from training.gans.augment import HOLE, SMALL_HOLE, Places, augment, draw_places
@@ -73,9 +73,9 @@ class GanTrainer(Trainer):
         torch.manual_seed(config.seed)
         self.G = build_generator(self.sizes).to(device, memory_format=torch.channels_last)
         self.D = build_discriminator(self.sizes).to(device, memory_format=torch.channels_last)
-        whiten = Whitening(phi.shape[1]) if config.augmented else None
+        analysis = DiscriminantAnalysis(phi.shape[1]) if config.augmented else None
         if config.augmented:
-            self._prepare_augmented(data, phi, whiten)
+            self._prepare_augmented(data, phi, analysis)
         share_batch_norm(self.G, self.D.trunk, self.D.joint)  # D.embed sees the text of all rows
         self.ema = AveragedModel(self.G, use_buffers=False)
         self._averaged: tuple[int, nn.Module | None] = (-1, None)
@@ -93,19 +93,19 @@ class GanTrainer(Trainer):
             self.S_optimizer = torch.optim.Adam(self.S.parameters(), lr=STYLE_LR, fused=True)
             self.parts |= {"S": self.S, "S_optimizer": self.S_optimizer}
         if config.judge:
-            self.J = Judge(load_maps(config.judge, device), phi.shape[1], config.judge_size, whiten)
+            self.J = Judge(load_maps(config.judge, device), phi.shape[1], config.judge_size, analysis)
             self.J.to(device, memory_format=torch.channels_last)
             self.J_optimizer = torch.optim.Adam(self.J.parameters(), lr=config.lr, betas=JUDGE_BETAS, fused=True)
             self.parts |= {"J": self.J, "J_optimizer": self.J_optimizer}
 
-    def _prepare_augmented(self, data: CaptionedImages, phi: Tensor, whiten: Whitening) -> None:
+    def _prepare_augmented(self, data: CaptionedImages, phi: Tensor, analysis: DiscriminantAnalysis) -> None:
         """What the skip-thought system's networks take from the data and the settings."""
         modules = [*self.G.modules(), *self.D.modules()]
         pictures = np.repeat(np.arange(len(data)), [len(captions) for captions in data.captions])
-        whiten.to(self.device).fit(phi.to(self.device), torch.from_numpy(pictures).to(self.device))
+        analysis.to(self.device).fit(phi.to(self.device), torch.from_numpy(pictures).to(self.device))
         for module in modules:
-            if isinstance(module, Whitening):
-                module.load_state_dict(whiten.state_dict())
+            if isinstance(module, DiscriminantAnalysis):
+                module.load_state_dict(analysis.state_dict())
         self.dropout = torch.Generator(self.device)
         for module in modules:
             if isinstance(module, Dropout):
@@ -133,7 +133,7 @@ class GanTrainer(Trainer):
         if config.readable:  # drawn as the pictures lie, channels last
             speckle = step_noise((count, size, size, 3), seed, step, SPECKLE, device)[own].permute(0, 3, 1, 2)
         if config.augment:
-            streams = {} if config.augmented else SEEN  # which mislead a D without batch norm
+            streams = {} if isinstance(self.D, AugmentedDiscriminator) else SEEN  # which mislead a D without batch norm
             for stream, hole in (streams | SEEN_BY_JUDGE if config.judge else streams).items():
                 generator = step_generator(seed, step, stream, device)
                 rows = count if stream in (FAKE_FOR_G, JUDGE_FOR_G) else self.batch_size

@@ -21,7 +21,7 @@ class GanConfig:
     Without `joint_norm`, D can't tell pairs by what batch norm gives away of the other pairs.
     `diversity` weighs a term that keeps G from ignoring its noise, `readable` one that keeps the noise
     readable in the picture by a style encoder trained alongside, through noise of deviation `speckle`;
-    `augment` shifts and partly hides what D sees; of the variant skip-thought, what the judge sees.
+    `augment` shifts and partly hides what D sees; of a D without batch norm, what the judge sees.
     `generator` is the paper's, "reed", or "residual", with noise and text at every resolution. `judge` names the
     frozen network (`training.gans.pretrained`) of a second discriminator, which sees pictures enlarged to
     `judge_size` and of which G minds `judge_weight` times the loss. The paper has none of them.
@@ -191,10 +191,9 @@ PRESETS = {
         MODERN, discriminator_channels=64, batch_size=256, lr=4e-4, epochs=200, judge_size=128, tick_epochs=10
     ),
     "own": replace(MODERN, epochs=100, judge_size=64, tick_epochs=10),
-    "skip-thought": GanConfig(
-        variant="skip-thought", load_size=68, generator_channels=48, discriminator_channels=48, captions_per_image=1,
-        epochs=112, halve_lr_epochs=1000, ema_images=50_000, anneal=0.15, readable=0.03,
-        dropout=0.0, tick_epochs=4,
+    "skip-thought": replace(
+        MODERN, variant="skip-thought", generator_channels=20, discriminator_channels=24, beginnings=4, epochs=11,
+        lr=4e-4, ema_images=8_000, anneal=0.3, diversity=0.1, readable=0.0, dropout=0.0, kl=0.5,
     ),
     "smoke": GanConfig(generator_channels=8, discriminator_channels=8, batch_size=16, epochs=2, tick_epochs=1),
 }  # fmt: skip

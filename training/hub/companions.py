@@ -33,10 +33,13 @@ SAYS = "What the paper says of its variants (section 5.3, on flowers), and what 
 SKIP_NOTES = """`variants/skip-thought` is another system: skip-thought vectors (Kiros et al. 2015, arXiv 1506.06726),
 here of a small encoder trained on the captions of the training images alone, and a generator with conditioning
 augmentation (Zhang et al. 2017, arXiv 1612.03242). It reads words, not letters: one that no training caption has is
-unknown to it, and sentences of a few words, unlike those it learnt from, often come out in another colour. Its
-generator has seen {images_seen:,} images; presets `captions` of `training.skip_thoughts` and `skip-thought` of
-`training.gan`."""
-SKIP_COLOURS = " The colour named is the colour drawn in {:.1%} of the captions."
+unknown to it. Its generator has seen {images_seen:,} images; presets `captions` of `training.skip_thoughts` and
+`skip-thought` of `training.gan`."""
+SKIP_DISTANCE = " Measured as the model above, its FID is {}."
+SKIP_COLOURS = {
+    "drawn": " The colour named is the colour drawn in {drawn:.1%} of the captions.",
+    "drawn_of_short": ' In short sentences ("a red flower", "blue petals") it is in {drawn_of_short:.1%}.',
+}
 SKIP_RETRIEVAL = """
 
 The vectors never met a picture: after a linear map onto the image features they tell test classes apart with
@@ -122,10 +125,14 @@ def skip_section(facts: dict[str, Any]) -> str:
     figures, text = facts.get("skip_thoughts"), facts.get("text_encoder", {})
     if not figures:
         return ""
-    colours = SKIP_COLOURS.format(figures["colour"]["drawn"]) if figures["colour"] else ""
+    spaces = figures.get("evaluation", {}).get("spaces", [])
+    distances = " and ".join(f"{space['drawn']['fid']:.1f} in {space['name']}" for space in spaces)
+    distance = SKIP_DISTANCE.format(distances) if distances else ""
+    colour = figures["colour"] or {}
+    colours = "".join(text.format(**colour) for key, text in SKIP_COLOURS.items() if key in colour)
     measured = "zero_shot_accuracy" in figures and "zero_shot_accuracy" in text
     retrieval = SKIP_RETRIEVAL.format(text=text, **figures) if measured else ""
-    return section("Skip-thoughts", wrap(SKIP_NOTES.format(**figures) + colours + retrieval))
+    return section("Skip-thoughts", wrap(SKIP_NOTES.format(**figures) + distance + colours + retrieval))
 
 
 def match_section(facts: dict[str, Any]) -> str:
