@@ -119,6 +119,7 @@ def test_the_live_picture_is_small_while_it_moves_and_large_at_rest(page, synthe
         const d = c.getContext("2d"); d.drawImage(document.querySelector("#live img"), 0, 0);
         const found = d.getImageData(0, 0, 256, 256).data; return wanted.every((value, k) => value === found[k]); }"""
     page.wait_for_function(same, arg=list(wanted.convert("RGBA").tobytes()), polling=200)
+    wait_for_size(live, SMOOTH)
     assert {64, 256} <= set(sizes.json_value()) and sizes.json_value()[-1] == 256
     assert live.bounding_box()["width"] == width
 
