@@ -59,8 +59,8 @@ class DiscriminantAnalysis(nn.Module):
         variances, directions = torch.linalg.eigh((centred.T @ centred).double() / len(phi))
         whiten = directions / (variances.clamp_min(0) + LITTLE * variances.mean()).sqrt()
         shares, directions = torch.linalg.eigh(whiten.T @ agreed @ whiten)
-        shares, directions = shares.flip(0)[: self.size], directions.flip(1)[:, : self.size]
-        deviations = shares.clamp_min(0) * (self.size / shares.clamp_min(0).square().sum()).sqrt()
+        shares, directions = shares.flip(0)[: self.size].clamp_min(0), directions.flip(1)[:, : self.size]
+        deviations = shares * (self.size / shares.square().sum()).sqrt()
         self.weight.copy_(whiten @ directions * deviations)
         self.farthest.copy_(FARTHEST * (centred @ self.weight).std(0))
 
