@@ -11,12 +11,11 @@ from PIL import Image
 from t2i import Synthesizer
 from t2i.config import VARIANTS
 from t2i.snapshot import load_style_encoder, read_config
-from training import match
+from training import match, style
 from training.data import CaptionedImages, list_data, load_data
 from training.disentangle import encode, verify
 from training.measure.colour import COLOURS, background_colour, colour_fidelity
 from training.measure.large import in_band, radial_power, resized
-from training.style import StyleConfig, build_trainer
 
 WEIGHTS = Path(__file__).resolve().parent.parent / "weights"
 
@@ -114,13 +113,15 @@ def test_all_variants_are_bundled_and_draw(bundled):
     assert len(set(pictures)) == len(VARIANTS)
 
 
-def test_the_style_encoder_recovers_noise_of_captions_never_trained_on(captioned_once):
-    trainer = build_trainer(captioned_once, WEIGHTS, StyleConfig(), "cpu")
+def test_the_style_encoder_recovers_noise_of_captions_never_trained_on(captioned_once, monkeypatch):
+    monkeypatch.setattr(style, "HELD_OUT_IMAGES", 256)
+    trainer = style.build_trainer(captioned_once, WEIGHTS, style.StyleConfig(), "cpu")
     trainer.S.load_state_dict(load_style_encoder(WEIGHTS, read_config(WEIGHTS)).state_dict())
     assert trainer.recovery() >= 0.35
 
 
-def test_the_discriminator_finds_the_caption_that_a_picture_shows(captioned_once):
+def test_the_discriminator_finds_the_caption_that_a_picture_shows(captioned_once, monkeypatch):
+    monkeypatch.setattr(match, "HELD_OUT_IMAGES", 256)
     trainer = match.build_trainer(captioned_once, WEIGHTS, match.MatchConfig(), "cpu")
     rates = trainer.accuracy()
     assert rates["top1_photographs"] > 3 / match.CHOICES and rates["top1_drawn"] > 3 / match.CHOICES
