@@ -6,8 +6,9 @@ from t2i.networks.text import num_words
 from t2i.page import browser, texts
 from t2i.page.checks import WHOLE_SEED, checks, readable
 from t2i.page.components import from_values, image, seed_box
-from t2i.page.endpoints import NUM_EXAMPLES, Endpoints
+from t2i.page.endpoints import Endpoints
 from t2i.page.later import Later
+from t2i.page.models import NUM_EXAMPLES
 from t2i.page.settings import LONE_SEED
 from t2i.page.tabs.events import DRAWING
 
