@@ -4,55 +4,25 @@ import gc
 import os
 import shutil
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 import torch
-from PIL import Image, ImageDraw
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
-from support.app_server import PHOTO, serve
+from support.app_server import serve
 from support.browser import CHROMIUM, NO_CHROMIUM, PATIENCE, SWITCHES, thumbnails
+from support.snapshots import add_companions, bold_second_stage, write_tiny
 from xdist.scheduler import LoadFileScheduling
 
 from t2i import Synthesizer
-from t2i.config import REED, ModelConfig, SkipThoughtConfig, SnapshotConfig, TextEncoderConfig
-from t2i.networks import build_generator
-from t2i.networks.augmented import AugmentedDiscriminator
-from t2i.networks.models import Discriminator, StyleEncoder
-from t2i.networks.second_stage import SecondStage
-from t2i.networks.skip_thoughts import END, UNKNOWN, SkipThoughts, Vocabulary
-from t2i.networks.text import CharCnnRnn
 from t2i.serving.place import leave_out_stubs
-from t2i.snapshot import (
-    CONFIG,
-    DISCRIMINATOR,
-    GENERATOR,
-    PHOTOS,
-    SECOND_STAGE,
-    STYLE_ENCODER,
-    TIMELAPSE,
-    VARIANTS_FOLDER,
-    read_config,
-)
+from t2i.snapshot import SECOND_STAGE
 from training.data import load_data
-from training.run.export import save_network, write_snapshot
-from training.run.state import write_json
+from training.run.export import save_network
 
 ROOT = Path(__file__).resolve().parent.parent
-EXAMPLES = (
-    "this white and purple flower has fragile petals and soft stamens",
-    "a flower with pink petals and a yellow center",
-    "the petals of this flower are red",
-    "a blue flower with five petals",
-    "this flower is yellow with many thin petals",
-    "an orange flower with dark spots",
-    "this flower has layered white petals",
-    "a purple flower on a dark background",
-)
-
 MAPS = """
 import torch
 from torch import nn
@@ -124,15 +94,7 @@ def pytest_collection_finish() -> None:
 def snapshot(tmp_path_factory) -> Path:
     """A snapshot of untrained, tiny networks: everything but beauty."""
     folder = tmp_path_factory.mktemp("snapshot")
-    torch.manual_seed(0)
-    config = SnapshotConfig(
-        name="tiny",
-        model=ModelConfig(generator_channels=8, discriminator_channels=8),
-        text_encoder=TextEncoderConfig(first_channels=32, channels=32),
-        examples=EXAMPLES,
-        training={"data": "synthetic"},
-    )
-    write_snapshot(folder, config, bold(config), CharCnnRnn(config.text_encoder), Discriminator(config.model))
+    write_tiny(folder)
     return folder
 
 
@@ -141,18 +103,7 @@ def full_snapshot(snapshot, tmp_path_factory) -> Path:
     """The snapshot with all that may lie beside it: style encoder, variants, a photograph."""
     folder = tmp_path_factory.mktemp("full") / "snapshot"
     shutil.copytree(snapshot, folder)
-    config = read_config(folder)
-    save_network(StyleEncoder(config.model), folder / STYLE_ENCODER)
-    for variant in REED:
-        own = folder / VARIANTS_FOLDER / variant
-        own.mkdir(parents=True)
-        write_json(own / CONFIG, replace(config, name=f"tiny-{variant}", variant=variant).to_json())
-        save_network(bold(config), own / GENERATOR)
-    write_skip_thought(folder / VARIANTS_FOLDER / "skip-thought")
-    (folder / PHOTOS).mkdir()
-    photograph().save(folder / PHOTOS / PHOTO)
-    film = [Image.new("RGB", (130, 64), colour) for colour in ("grey", "green", "red")]
-    film[0].save(folder / TIMELAPSE, save_all=True, append_images=film[1:])
+    add_companions(folder)
     return folder
 
 
@@ -163,44 +114,6 @@ def large_snapshot(full_snapshot, tmp_path_factory) -> Path:
     shutil.copytree(full_snapshot, folder)
     save_network(bold_second_stage(8), folder / SECOND_STAGE)
     return folder
-
-
-def bold_second_stage(channels: int, z_size: int = 100, text_size: int = 1024) -> SecondStage:
-    """Every weight shows, though it is untrained."""
-    torch.manual_seed(0)
-    network = SecondStage(channels, z_size, text_size)
-    with torch.no_grad():
-        for value in network.parameters():
-            value.add_(torch.randn_like(value) * 0.05)
-    return network.eval()
-
-
-def write_skip_thought(folder: Path) -> None:
-    """A snapshot of untrained, tiny networks of the skip-thought system."""
-    words = sorted({word for caption in EXAMPLES for word in caption.split()})
-    encoder = SkipThoughts(SkipThoughtConfig(len(words) + 2, 16, 24, 24), Vocabulary([END, UNKNOWN, *words]))
-    model = ModelConfig(text_size=48, generator_channels=8, discriminator_channels=8, augmented=True)
-    config = SnapshotConfig("tiny-skip-thought", "skip-thought", model, encoder.config, EXAMPLES)
-    write_snapshot(folder, config, bold(config), encoder, AugmentedDiscriminator(model))
-    (folder / DISCRIMINATOR).unlink()  # as bundled: the page's other variants have none
-
-
-def bold(config: SnapshotConfig) -> torch.nn.Module:
-    """Untrained networks draw grey; let captions and seeds show."""
-    generator = build_generator(config.model)
-    for module in generator.modules():
-        if isinstance(module, torch.nn.BatchNorm2d):
-            module.weight.data.mul_(4)
-    return generator
-
-
-def photograph() -> Image.Image:
-    """A red flower on green, wider than high."""
-    image = Image.new("RGB", (160, 120), "darkgreen")
-    draw = ImageDraw.Draw(image)
-    draw.circle((80, 60), 40, "crimson")
-    draw.circle((80, 60), 12, "gold")
-    return image
 
 
 @pytest.fixture(scope="session")

@@ -5,8 +5,9 @@ import re
 from dataclasses import asdict, replace
 
 import pytest
-from conftest import EXAMPLES, ROOT
+from conftest import ROOT
 from huggingface_hub import ModelCard
+from support.snapshots import EXAMPLES
 
 from t2i.config import SkipThoughtConfig, SnapshotConfig
 from t2i.snapshot import read_config

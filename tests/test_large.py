@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import save_network
 from PIL import Image
 from support.figures import measure_fewer
 
@@ -16,6 +15,7 @@ from t2i.snapshot import SECOND_STAGE
 from training import evaluate
 from training.measure.large import in_band, measure_large, radial_power, resized
 from training.measure.spaces import load_space
+from training.run.export import save_network
 
 
 def waves(cycles: int, side: int = 64) -> np.ndarray:

@@ -5,11 +5,11 @@ import shutil
 
 import pytest
 import torch
-from conftest import bold_second_stage
 from PIL import Image
 from safetensors.torch import save_file
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
+from support.snapshots import bold_second_stage
 from torch.nn.functional import interpolate
 
 from t2i import Synthesizer
