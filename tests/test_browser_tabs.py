@@ -164,6 +164,7 @@ def test_variants_are_compared(page):
         expect(page.get_by_role("heading", name=name, exact=True)).to_be_visible()
     galleries = page.locator(".compared")
     expect(galleries).to_have_count(5)
+    assert len({round(galleries.nth(k).bounding_box()["y"]) for k in range(5)}) == 1  # side by side
     page.get_by_label("First seed").filter(visible=True).fill("90")
     page.get_by_role("button", name="Compare", exact=True).click()
     for k in range(5):

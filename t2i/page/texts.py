@@ -26,11 +26,11 @@ SURPRISES = {  # a sentence by chance: one part of each
 }
 THINGS = {"oxford102": "flower", "synthetic": "flower", "cub": "bird", "cub-cropped": "bird"}  # by what was learnt from
 LEARNT_FROM = {
-    "gan": "D judges a picture and its caption together, and nothing more",
-    "cls": "D also learns to refuse a photograph with a wrong caption",
-    "int": "G also learns from captions that lie between two others",
-    "int-cls": "D and G learn both of these",
-    "skip-thought": "other networks, and sentences read as skip-thoughts",
+    "gan": "D judges a picture and its caption together, and nothing more.",
+    "cls": "D also learns to refuse a photograph with a wrong caption.",
+    "int": "G also learns from captions that lie between two others.",
+    "int-cls": "D and G learn both of these.",
+    "skip-thought": "Other networks, and sentences read as skip-thoughts.",
 }
 
 HEADER = """# {Things} from a sentence

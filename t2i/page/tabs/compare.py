@@ -41,11 +41,10 @@ def compare_tab(endpoints: Endpoints, later: Later) -> None:
         galleries = {}
         with gr.Row():
             for variant in variants:
-                name = TITLES[variant]
                 with gr.Column(min_width=180):
-                    line = " · ".join(told(figures, variant))
-                    gr.Markdown(f"## {name}\n{texts.LEARNT_FROM[variant]}\n\n{line}", elem_classes="variant")
-                    galleries[variant] = gallery(None, name, columns=2, elem_classes=["crisp", "compared"])
+                    gr.Markdown(f"## {TITLES[variant]}", elem_classes="variant")
+                    galleries[variant] = gallery(None, TITLES[variant], columns=2, elem_classes=["crisp", "compared"])
+                    gr.Markdown("\n\n".join([texts.LEARNT_FROM[variant], " · ".join(told(figures, variant))]))
         if lines := findings(figures):
             gr.Markdown("\n".join([texts.CLAIMS, "", *(f"- {line}" for line in lines)]), elem_id="claims")
 
