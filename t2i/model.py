@@ -111,7 +111,7 @@ class Model:
 
     @property
     def has_style(self) -> bool:
-        """Whether `encode_style` and `transfer_style` can be used: the model has a style encoder."""
+        """Whether `encode_style` can be asked, and so styles be taken over: the model has a style encoder."""
         return self._style_encoder is not None
 
     @property
@@ -163,7 +163,10 @@ class Model:
         return found
 
     def encode_text(self, captions: str | Sequence[str]) -> Tensor:
-        """phi: captions to embeddings (N, text_size), float32 on the CPU; ValueError as in `generate`."""
+        """phi: captions to embeddings (N, text_size), float32 on the CPU.
+
+        ValueError for captions that can't be read (see `t2i.networks.text.clean_caption`).
+        """
         return stack([self._embed(c) for c in ([captions] if isinstance(captions, str) else captions)])
 
     @in_turn
