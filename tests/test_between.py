@@ -1,18 +1,15 @@
 """Pictures between others: walks, blends, pictures near another, and mixes of sentences."""
 
-import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from t2i.images import Parameters, read_parameters
 
 A, B = "a red flower", "this flower is white with many thin petals"
+pixels = Image.Image.tobytes
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-
-
-def pixels(image):
-    return np.asarray(image).tobytes()
 
 
 def test_interpolation_ends_on_the_very_pictures_of_generate(tiny):

@@ -18,6 +18,7 @@ from t2i.networks.text import MAX_CHARACTERS
 from t2i.synthesizer import consecutive_seeds
 
 A, B = "a red flower", "this flower is white with many thin petals"
+pixels = Image.Image.tobytes
 
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -41,10 +42,6 @@ def bare(snapshot, tmp_path_factory) -> Synthesizer:
 def photo() -> Image.Image:
     noise = np.random.default_rng(0).integers(0, 256, (90, 120, 3), dtype=np.uint8)
     return Image.fromarray(noise)
-
-
-def pixels(image):
-    return np.asarray(image).tobytes()
 
 
 def test_same_seed_gives_same_pixels(tiny, snapshot):
